@@ -1,1 +1,9 @@
-export {}
+/**
+ * Muster's core: register every provisioned worker with its scheduler, and unregister every worker that is gone.
+ */
+export * from "./Worker.ts"
+export * from "./WorkerEvent.ts"
+export * from "./SchedulerError.ts"
+export * from "./SchedulerPort.ts"
+export * from "./RegistrationConfig.ts"
+export * from "./RegistrationError.ts"

@@ -1,0 +1,304 @@
+/**
+ * What a worker is: its id, what it can do, and where it belongs. Unknown input becomes a `Worker` only through
+ * `Worker.decode`, so a `Worker` in hand is always within the bounds of {@link WorkerLimits}.
+ */
+import {
+  type Context,
+  DateTime,
+  Duration,
+  Effect,
+  Predicate,
+  Schema,
+  SchemaGetter,
+  SchemaIssue
+} from "effect"
+import { InvalidWorker, type WorkerIssue } from "./RegistrationError.ts"
+import { countDecodeFailure } from "./RegistrationMetrics.ts"
+import { WorkerId, WorkerType } from "./WorkerId.ts"
+
+export { WorkerId, WorkerType }
+
+/**
+ * The bounds that no worker exceeds, however hostile its sender. The numbers are far above any real machine or
+ * label set (Kubernetes stops at 63 characters a label value); they exist so that memory, rows and pages have a
+ * known largest size.
+ */
+export const WorkerLimits = {
+  /** Most CPU cores of one worker. */
+  cpuCores: 1_000_000,
+  /** Most memory of one worker in MiB: one exbibyte. */
+  memoryMb: 2 ** 40,
+  /** Most custom resources of one worker. */
+  customResources: 128,
+  /** Largest amount of one custom resource: the largest safe integer. */
+  customResourceAmount: Number.MAX_SAFE_INTEGER,
+  /** Longest name of a custom resource, label or tag, in characters: a DNS prefix, a slash and a name of 63. */
+  name: 317,
+  /** Longest namespace, in characters. */
+  namespace: 253,
+  /** Most labels of one worker. */
+  labels: 256,
+  /** Longest value of a label, in characters. */
+  labelValue: 1024,
+  /** Most tags of one worker. */
+  tags: 256
+} as const
+
+const text = (minimum: number, maximum: number) => {
+  const expected = `a string of ${minimum} to ${maximum} characters`
+  return Schema.String.annotate({ expected }).check(
+    Schema.isMinLength(minimum, { expected }),
+    Schema.isMaxLength(maximum, { expected })
+  )
+}
+
+// A key such as `__proto__` would be an own property here and a prototype in the next program that copies it.
+const name = text(1, WorkerLimits.name).check(
+  Schema.makeFilter((key) => key !== "__proto__", { expected: "a name other than __proto__" })
+)
+
+const record = <A>(value: Schema.Codec<A>, maximum: number) =>
+  Schema.Record(name, value).check(
+    Schema.isMaxProperties(maximum, { expected: `at most ${maximum} entries` })
+  )
+
+const cpuRule = `a number of cores greater than 0 and at most ${WorkerLimits.cpuCores}`
+const memoryRule = `a whole number of MiB from 1 to ${WorkerLimits.memoryMb}`
+const amountRule = `a number from 0 to ${WorkerLimits.customResourceAmount}`
+
+/** What a worker can do. */
+export class WorkerCapabilities extends Schema.Class<WorkerCapabilities>("@muster/core/WorkerCapabilities")({
+  /** CPU cores, > 0 and at most 1,000,000; fractions allowed (`31.85`). */
+  cpuCores: Schema.Finite.annotate({ expected: cpuRule }).check(
+    Schema.isGreaterThan(0, { expected: cpuRule }),
+    Schema.isLessThanOrEqualTo(WorkerLimits.cpuCores, { expected: cpuRule })
+  ),
+  /** Memory in MiB: an integer from 1 to 2^40. */
+  memoryMb: Schema.Int.annotate({ expected: memoryRule }).check(
+    Schema.isGreaterThan(0, { expected: memoryRule }),
+    Schema.isLessThanOrEqualTo(WorkerLimits.memoryMb, { expected: memoryRule })
+  ),
+  /** Whether the worker can run containers. Default `false`. */
+  dockerEnabled: Schema.Boolean.pipe(
+    Schema.withConstructorDefault(Effect.succeed(false)),
+    Schema.withDecodingDefault(Effect.succeed(false))
+  ),
+  /** Amounts of anything else (`{ "gpu": 8 }`), each ≥ 0; at most 128. Default `{}`. */
+  customResources: record(
+    Schema.Finite.annotate({ expected: amountRule }).check(
+      Schema.isBetween({ minimum: 0, maximum: WorkerLimits.customResourceAmount }, { expected: amountRule })
+    ),
+    WorkerLimits.customResources
+  ).pipe(Schema.withConstructorDefault(Effect.succeed({})), Schema.withDecodingDefault(Effect.succeed({})))
+}) {}
+
+const Tags = Schema.Array(name).check(
+  Schema.isMaxLength(WorkerLimits.tags, { expected: `at most ${WorkerLimits.tags} entries` })
+)
+
+const unique = SchemaGetter.transform((tags: ReadonlyArray<string>) => Array.from(new Set(tags)))
+
+const timestampRule = "an RFC 3339 timestamp such as 2026-01-31T12:00:00Z"
+
+// JavaScript reads 31 February as 3 March.
+const hasRealDate = (timestamp: string): boolean => {
+  const [year, month, day] = timestamp.slice(0, 10).split("-").map(Number)
+  if (year === undefined || month === undefined || day === undefined) return false
+  return day <= new Date(Date.UTC(year, month, 0)).getUTCDate() && !Number.isNaN(Date.parse(timestamp))
+}
+
+/** An RFC 3339 timestamp (RFC 3339, section 5.6), kept in UTC; written with milliseconds and `Z`. */
+export const Timestamp = Schema.String.annotate({ expected: timestampRule, format: "date-time" })
+  .check(
+    Schema.isPattern(/^\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(?:\.\d{1,9})?(?:[Zz]|[+-]\d{2}:\d{2})$/, {
+      expected: timestampRule
+    }),
+    Schema.makeFilter(hasRealDate, { expected: "a date that exists, in " + timestampRule })
+  )
+  .pipe(Schema.decodeTo(Schema.DateTimeUtcFromString.annotate({ expected: timestampRule })))
+
+/** Where a worker belongs and how it came to be. Every field has a default. */
+export class WorkerMetadata extends Schema.Class<WorkerMetadata>("@muster/core/WorkerMetadata")({
+  /** Default `"dynamic"`. */
+  workerType: WorkerType.annotate({ expected: `"static" or "dynamic"` }).pipe(
+    Schema.withConstructorDefault(Effect.succeed("dynamic" as const)),
+    Schema.withDecodingDefault(Effect.succeed("dynamic" as const))
+  ),
+  /** 1–253 characters. Default `"default"`. */
+  namespace: text(1, WorkerLimits.namespace).pipe(
+    Schema.withConstructorDefault(Effect.succeed("default")),
+    Schema.withDecodingDefault(Effect.succeed("default"))
+  ),
+  /** At most 256, values of at most 1,024 characters. Default `{}`. */
+  labels: record(text(0, WorkerLimits.labelValue), WorkerLimits.labels).pipe(
+    Schema.withConstructorDefault(Effect.succeed({})),
+    Schema.withDecodingDefault(Effect.succeed({}))
+  ),
+  /** A set: at most 256, duplicates are dropped on decoding. Default `[]`. */
+  tags: Tags.pipe(
+    Schema.decodeTo(Schema.toType(Tags), { decode: unique, encode: unique }),
+    Schema.withConstructorDefault(Effect.succeed([])),
+    Schema.withDecodingDefault(Effect.succeed([]))
+  ),
+  /** RFC 3339, UTC. Default: the time of intake. */
+  provisionedAt: Timestamp.pipe(
+    Schema.withConstructorDefault(DateTime.now),
+    Schema.withDecodingDefault(Effect.map(DateTime.now, DateTime.formatIso))
+  )
+}) {}
+
+/**
+ * A worker that was provisioned and must be known to its scheduler. JSON is what this schema encodes to.
+ *
+ * @example
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Worker } from "@muster/core"
+ *
+ * const worker = Worker.decode({ id: "ci-7f3a", capabilities: { cpuCores: 8, memoryMb: 16384 } })
+ * Effect.runSync(worker).metadata.namespace // "default"
+ * ```
+ */
+export class Worker extends Schema.Class<Worker>("@muster/core/Worker")({
+  id: WorkerId,
+  capabilities: WorkerCapabilities,
+  metadata: WorkerMetadata.pipe(
+    Schema.withConstructorDefault(Effect.sync(() => new WorkerMetadata())),
+    Schema.withDecodingDefault(Effect.succeed({}))
+  )
+}) {
+  /**
+   * The only way from unknown input to a `Worker`. Never throws. Fails with `InvalidWorker`, which has one issue
+   * for each field that is wrong (at most 100); unknown fields are ignored. A failure counts in
+   * `worker_registration_failures_total`.
+   */
+  static readonly decode = (input: unknown): Effect.Effect<Worker, InvalidWorker> =>
+    decodeChecked(input).pipe(
+      Effect.catchDefect(() => {
+        const issue = { path: "", rule: "plain JSON data", received: "an object that cannot be read" }
+        return Effect.fail(invalid(undefined, [issue]))
+      }),
+      Effect.tapError((error) =>
+        Effect.contextWith((context: Context.Context<never>) =>
+          Effect.sync(() => countDecodeFailure(error.workerType ?? "unknown", context))
+        )
+      )
+    )
+}
+
+const maximumIssues = 100
+
+// The sizes are looked at before anything is decoded: a million labels cost a count, not a million checks.
+const collections = [
+  { section: "capabilities", field: "customResources", maximum: WorkerLimits.customResources },
+  { section: "metadata", field: "labels", maximum: WorkerLimits.labels },
+  { section: "metadata", field: "tags", maximum: WorkerLimits.tags }
+]
+
+const decodeSchema: (input: unknown) => Effect.Effect<Worker, Schema.SchemaError> =
+  Schema.decodeUnknownEffect(Worker, { errors: "all" })
+
+// What a schema calls the type that it expects, in words; a rule of our own is in words already.
+const typeNames: Record<string, string> = {
+  object: "a JSON object",
+  array: "an array",
+  string: "a string",
+  number: "a number",
+  boolean: "true or false"
+}
+
+const inWords = (message: string): string => {
+  const expected = message.replace(/^Expected /, "").replace(/ \| undefined$/, "")
+  return typeNames[expected] ?? expected
+}
+
+const toIssues = SchemaIssue.makeFormatterStandardSchemaV1({
+  leafHook: (issue) =>
+    issue._tag === "MissingKey" ? "a value, which is required" : SchemaIssue.defaultLeafHook(issue)
+})
+
+const decodeChecked = Effect.fnUntraced(function* (input: unknown): Effect.fn.Return<Worker, InvalidWorker> {
+  const oversized: Array<WorkerIssue> = []
+  let bounded = input
+  for (const { field, maximum, section } of collections) {
+    const parent = at(bounded, section)
+    const collection = at(parent, field)
+    if (!exceeds(collection, maximum)) continue
+    oversized.push({
+      path: `${section}.${field}`,
+      rule: `at most ${maximum} entries`,
+      received: "more"
+    })
+    bounded = { ...Object(bounded), [section]: { ...Object(parent), [field]: undefined } }
+  }
+  const decoded = yield* Effect.result(decodeSchema(bounded))
+  if (decoded._tag === "Success" && oversized.length === 0) return decoded.success
+  const found = decoded._tag === "Success" ? [] : issuesOf(decoded.failure.issue, bounded)
+  return yield* invalid(input, [...oversized, ...found])
+})
+
+const issuesOf = (issue: SchemaIssue.Issue, input: unknown): ReadonlyArray<WorkerIssue> => {
+  const byPath = new Map<string, WorkerIssue>()
+  for (const { message, path } of toIssues(issue).issues) {
+    const keys = (path ?? []).map((segment) => (typeof segment === "object" ? segment.key : segment))
+    const shown = keys.map((key) => abbreviate(String(key))).join(".")
+    if (byPath.has(shown)) continue
+    byPath.set(shown, {
+      path: shown,
+      rule: inWords(message),
+      received: kindOf(keys.reduce<unknown>(at, input))
+    })
+    if (byPath.size === maximumIssues) break
+  }
+  return Array.from(byPath.values())
+}
+
+const invalid = (input: unknown, issues: ReadonlyArray<WorkerIssue>): InvalidWorker => {
+  const id = at(input, "id")
+  const workerType = at(at(input, "metadata"), "workerType")
+  return new InvalidWorker({
+    workerId: Predicate.isString(id) && id !== "" ? abbreviate(id) : "unknown",
+    workerType: isWorkerType(workerType) ? workerType : undefined,
+    attempts: 0,
+    elapsed: Duration.zero,
+    issues
+  })
+}
+
+const isWorkerType = Schema.is(WorkerType)
+
+const at = (value: unknown, key: PropertyKey): unknown =>
+  (Predicate.isObject(value) || Array.isArray(value)) && Object.hasOwn(value, key)
+    ? Reflect.get(value, key)
+    : undefined
+
+const exceeds = (collection: unknown, maximum: number): boolean => {
+  if (Array.isArray(collection)) return collection.length > maximum
+  if (!Predicate.isObject(collection)) return false
+  let count = 0
+  for (const _ in collection) if (++count > maximum) return true
+  return false
+}
+
+// Ids and keys are shown to people and written to logs: control characters would break both.
+const abbreviate = (text: string): string => {
+  const printable = text.slice(0, 253).replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, "?")
+  return text.length > 253 ? `${printable.slice(0, 64)}…` : printable
+}
+
+const kindOf = (value: unknown): string => {
+  if (value === undefined) return "missing"
+  if (value === null) return "null"
+  if (Array.isArray(value)) return `an array of ${value.length}`
+  switch (typeof value) {
+    case "string":
+      return `a string of ${value.length} ${value.length === 1 ? "character" : "characters"}`
+    case "number":
+      if (!Number.isFinite(value)) return String(value)
+      if (value === 0) return "zero"
+      if (value < 0) return "a negative number"
+      return Number.isInteger(value) ? "a whole number" : "a number with a fraction"
+    default:
+      return `${typeof value === "object" ? "an" : "a"} ${typeof value}`
+  }
+}
