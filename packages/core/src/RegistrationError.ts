@@ -6,6 +6,7 @@
 import { Duration, Schema } from "effect"
 import { SchedulerError, SchedulerUnavailable } from "./SchedulerError.ts"
 import { WorkerType } from "./WorkerId.ts"
+import { Superseded } from "./WorkerTurns.ts"
 
 /** One thing that is wrong with a worker's data. The value itself is never in it. */
 export const WorkerIssue = Schema.Struct({
@@ -131,14 +132,6 @@ export class MaxRetriesExceeded extends Schema.TaggedError<MaxRetriesExceeded>(
 }
 
 /**
- * The cause of an {@link Unexpected} that is not a failure at all: the worker was unregistered, or a newer
- * generation of it reached the scheduler, while this call was still under way. The newer state has won.
- */
-export class Superseded extends Schema.TaggedError<Superseded>("@muster/core/Superseded")("Superseded", {
-  message: Schema.String
-}) {}
-
-/**
  * A defect, a failure that fits no other kind, or ({@link Superseded} as its `cause`) a call that newer state has
  * overtaken. `retryable` is what the scheduler's fault said; `false` for a defect and for a superseded call.
  */
@@ -164,6 +157,8 @@ export class Unexpected extends Schema.TaggedError<Unexpected>("@muster/core/Une
 }
 
 const describe = (cause: unknown) => (cause instanceof Error ? cause.message : String(cause))
+
+export { Superseded }
 
 /** Every way in which `register` and `unregister` can fail. */
 export const RegistrationError = Schema.Union([

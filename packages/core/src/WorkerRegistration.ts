@@ -1,0 +1,412 @@
+/**
+ * Registration: gets workers to the scheduler and away from it again, with a time-out for each attempt, backoff
+ * between attempts, one call at a time for each worker, and errors that say what to do.
+ *
+ * A call takes its turn among the calls for its worker, makes an attempt, is retried as the schedule says, and
+ * ends as a receipt or as one of the five errors; this file tells it in that order.
+ */
+import {
+  Cause,
+  Clock,
+  Context,
+  Duration,
+  Effect,
+  Layer,
+  Option,
+  Random,
+  type Result,
+  Schedule,
+  Stream
+} from "effect"
+import { nextGeneration } from "./Generation.ts"
+import { Call, type Receipt } from "./RegistrationCall.ts"
+import {
+  InvalidRegistrationConfig,
+  RegistrationConfig,
+  type RegistrationSettings
+} from "./RegistrationConfig.ts"
+import {
+  InvalidWorker,
+  MaxRetriesExceeded,
+  type RegistrationError,
+  RegistrationTimeout,
+  RegistrationUnavailable,
+  Unexpected
+} from "./RegistrationError.ts"
+import {
+  type SchedulerError,
+  SchedulerFault,
+  SchedulerRejected,
+  SchedulerUnavailable
+} from "./SchedulerError.ts"
+import { SchedulerPort } from "./SchedulerPort.ts"
+import type { Worker, WorkerId } from "./Worker.ts"
+import type { WorkerEvent } from "./WorkerEvent.ts"
+import { Superseded, type TurnKind, WorkerTurns } from "./WorkerTurns.ts"
+
+export type { Receipt }
+
+/** What `notify` did. `unverified`: the scheduler cannot be asked, and the worker's data are not known here. */
+export interface EventReceipt extends Receipt {
+  readonly action: "registered" | "unregistered" | "verified" | "unverified"
+}
+
+/**
+ * Where `notify` finds the data of a worker that says it is ready and that the scheduler does not have. By default
+ * nowhere: registration keeps no state of workers. An application that keeps their desired state provides it.
+ */
+export class WorkerLookup extends Context.Reference<
+  (workerId: WorkerId) => Effect.Effect<Option.Option<Worker>>
+>("@muster/core/WorkerLookup", { defaultValue: () => () => Effect.succeedNone }) {}
+
+/**
+ * The registration of workers with the scheduler of {@link SchedulerPort}.
+ *
+ * @example
+ * ```ts
+ * import { Effect, Layer } from "effect"
+ * import { EmbeddedScheduler, Worker, WorkerRegistration } from "@muster/core"
+ *
+ * const program = Effect.gen(function* () {
+ *   const registration = yield* WorkerRegistration
+ *   const worker = yield* Worker.decode({ id: "ci-7f3a", capabilities: { cpuCores: 8, memoryMb: 16384 } })
+ *   const { attempts } = yield* registration.register(worker)
+ *   return attempts
+ * }).pipe(Effect.provide(WorkerRegistration.layer.pipe(Layer.provide(EmbeddedScheduler.layer))))
+ * ```
+ */
+export class WorkerRegistration extends Context.Service<
+  WorkerRegistration,
+  {
+    /**
+     * Registers one worker: up to `maxRetries` + 1 attempts, each of at most `attemptTimeout`, all within
+     * `deadline`. A later `unregister` of the same worker ends it with `Unexpected`, whose `cause` is then
+     * `Superseded`, unless the attempt under way succeeds. Interrupting it stops the attempt and the retries.
+     */
+    readonly register: (worker: Worker) => Effect.Effect<Receipt, RegistrationError>
+    /**
+     * Registers many, at most `batchConcurrency` at the same time. One result for each, by position; never fails.
+     * A member's time runs from when it begins, not from when the batch was called.
+     */
+    readonly registerBatch: (
+      workers: Iterable<Worker>
+    ) => Effect.Effect<Array<Result.Result<Receipt, RegistrationError>>>
+    /** The same for a stream, in order: pulls no more than `batchConcurrency` workers ahead of its consumer. */
+    readonly registerStream: <E, R>(
+      workers: Stream.Stream<Worker, E, R>
+    ) => Stream.Stream<Result.Result<Receipt, RegistrationError>, E, R>
+    /**
+     * Unregisters a worker, with the same retries. A registration of it that waits for a retry ends at once; an
+     * attempt under way is left to end first. After success no older registration can reach the scheduler.
+     */
+    readonly unregister: (workerId: WorkerId) => Effect.Effect<Receipt, RegistrationError>
+    /**
+     * Applies an event: provisioned registers, terminated unregisters, ready asks the scheduler whether it has the
+     * worker and registers it again, from {@link WorkerLookup}, if not.
+     */
+    readonly notify: (event: WorkerEvent) => Effect.Effect<EventReceipt, RegistrationError>
+  }
+>()("@muster/core/WorkerRegistration") {
+  /** Registration over whichever scheduler is provided. A configuration that makes no sense is a defect here. */
+  static readonly layer: Layer.Layer<WorkerRegistration, never, SchedulerPort> = Layer.effect(
+    WorkerRegistration,
+    Effect.suspend(() => make)
+  )
+}
+
+const make = Effect.gen(function* () {
+  const port = yield* SchedulerPort
+  const config = yield* RegistrationConfig
+  const lookup = yield* WorkerLookup
+  const problems = RegistrationConfig.problems(config)
+  if (problems.length > 0) return yield* Effect.die(new InvalidRegistrationConfig({ problems }))
+
+  const turns = new WorkerTurns()
+  const schedule = retrySchedule(config, turns)
+
+  const open = (clock: Clock.Clock, kind: TurnKind, workerId: WorkerId, worker?: Worker): Call =>
+    new Call(turns.take(workerId, kind), nextGeneration(clock.currentTimeMillisUnsafe()), worker)
+
+  const run = (
+    call: Call,
+    send: (call: Call) => Effect.Effect<void, SchedulerError>
+  ): Effect.Effect<Receipt, RegistrationError> =>
+    Effect.withFiber((fiber) => {
+      call.begin(fiber)
+      return ownTurn(call, turns, config).pipe(
+        Effect.andThen(Effect.retry(attempt(call, send, config), schedule)),
+        Effect.map(() => call.receipt()),
+        Effect.mapError((failure) => toRegistrationError(call, failure, config)),
+        Effect.onExit((exit) => {
+          turns.end(call.turn)
+          return call.end(exit)
+        }),
+        (effect) => call.withSpan(effect, fiber)
+      )
+    })
+
+  const sendRegister = (worker: Worker) => (call: Call) =>
+    port.register(worker, { generation: call.generation })
+
+  const register = (worker: Worker) =>
+    Clock.clockWith((clock) => run(open(clock, "register", worker.id, worker), sendRegister(worker)))
+
+  const registerBatch = (workers: Iterable<Worker>) =>
+    Clock.clockWith((clock) => {
+      // Every member takes its turn now, so that a call made later comes later, however long this batch takes.
+      const members = Array.from(workers, (worker) => ({
+        worker,
+        call: open(clock, "register", worker.id, worker)
+      }))
+      return Effect.forEach(members, ({ call, worker }) => Effect.result(run(call, sendRegister(worker))), {
+        concurrency: config.batchConcurrency
+      }).pipe(
+        Effect.onInterrupt(() => Effect.sync(() => members.forEach(({ call }) => turns.end(call.turn))))
+      )
+    })
+
+  const registerStream = <E, R>(workers: Stream.Stream<Worker, E, R>) =>
+    Stream.mapEffect(workers, (worker) => Effect.result(register(worker)), {
+      concurrency: config.batchConcurrency
+    })
+
+  const unregister = (workerId: WorkerId) =>
+    Clock.clockWith((clock) =>
+      run(open(clock, "unregister", workerId), ({ generation }) => port.unregister(workerId, { generation }))
+    )
+
+  const verify = Effect.fnUntraced(function* (workerId: WorkerId) {
+    const { get } = port
+    let held = false
+    if (get !== undefined) {
+      const receipt = yield* Clock.clockWith((clock) =>
+        run(open(clock, "verify", workerId), () =>
+          Effect.map(get(workerId), (found) => {
+            held = Option.isSome(found)
+          })
+        )
+      )
+      if (held) return { ...receipt, action: "verified" as const }
+    }
+    const known = yield* lookup(workerId)
+    if (Option.isSome(known)) {
+      return { ...(yield* register(known.value)), action: "registered" as const }
+    }
+    if (get === undefined) {
+      return { workerId, attempts: 0, duration: Duration.zero, action: "unverified" as const }
+    }
+    return yield* new InvalidWorker({
+      workerId,
+      attempts: 0,
+      elapsed: Duration.zero,
+      issues: [
+        {
+          path: "workerId",
+          rule: "a worker that the scheduler holds, or whose data WorkerLookup knows (send WorkerProvisioned)",
+          received: "a worker unknown to both"
+        }
+      ]
+    })
+  })
+
+  const notify = (event: WorkerEvent): Effect.Effect<EventReceipt, RegistrationError> => {
+    switch (event._tag) {
+      case "WorkerProvisioned":
+        return Effect.map(register(event.worker), (receipt) => ({ ...receipt, action: "registered" }))
+      case "WorkerReady":
+        return verify(event.workerId)
+      case "WorkerTerminated":
+        return Effect.map(unregister(event.workerId), (receipt) => ({ ...receipt, action: "unregistered" }))
+    }
+  }
+
+  return WorkerRegistration.of({ register, registerBatch, registerStream, unregister, notify })
+})
+
+/** Why an attempt, or the wait for it, ended a call or asks for a retry. */
+class AttemptFailed {
+  readonly _tag = "AttemptFailed"
+  readonly call: Call
+  readonly error: SchedulerError
+  constructor(call: Call, error: SchedulerError) {
+    this.call = call
+    this.error = error
+  }
+}
+
+class DeadlinePassed {
+  readonly _tag = "DeadlinePassed"
+}
+
+type Failure = AttemptFailed | Superseded | DeadlinePassed
+
+/** Waits until the calls before this one have ended, but not beyond the deadline. */
+const ownTurn = (
+  call: Call,
+  turns: WorkerTurns,
+  { deadline }: RegistrationSettings
+): Effect.Effect<void, Superseded | DeadlinePassed> =>
+  deadline === undefined
+    ? turns.begin(call.turn)
+    : Effect.timeoutOrElse(turns.begin(call.turn), {
+        duration: deadline,
+        orElse: () => Effect.fail(new DeadlinePassed())
+      })
+
+/** One call to the scheduler, cut off at the attempt's time-out or at the deadline, whichever comes first. */
+const attempt = (
+  call: Call,
+  send: (call: Call) => Effect.Effect<void, SchedulerError>,
+  { attemptTimeout, deadline }: RegistrationSettings
+): Effect.Effect<void, AttemptFailed> =>
+  Effect.withFiber((fiber) => {
+    call.attempts++
+    const timeLeft = deadline === undefined ? Infinity : Duration.toMillis(deadline) - call.elapsedMillis
+    const cutByDeadline = timeLeft <= Duration.toMillis(attemptTimeout)
+    const timeout = cutByDeadline ? Duration.millis(timeLeft) : attemptTimeout
+    return call.logAttempt().pipe(
+      Effect.andThen(Effect.suspend(() => send(call))),
+      Effect.timeoutOrElse({
+        duration: timeout,
+        orElse: () => {
+          call.outOfTime = cutByDeadline
+          const message = `no answer within ${Duration.format(timeout)}`
+          return Effect.fail(new SchedulerUnavailable({ message, timeout }))
+        }
+      }),
+      Effect.catchCause((cause) => Effect.fail(toSchedulerError(cause))),
+      (effect) => call.withAttemptSpan(effect, fiber),
+      Effect.tap(() => Effect.sync(() => call.countAttempt("success"))),
+      Effect.mapError((error) => {
+        call.countAttempt("failure")
+        call.lastError = error
+        return new AttemptFailed(call, error)
+      })
+    )
+  })
+
+/** When to try again: the policy of a whole registration, as one schedule. */
+const retrySchedule = (config: RegistrationSettings, turns: WorkerTurns) =>
+  Schedule.exponential(config.baseBackoff).pipe(
+    Schedule.setInputType<AttemptFailed>(),
+    Schedule.while(({ input }) => isRetryable(input.error)),
+    Schedule.upTo({ times: config.maxRetries }),
+    Schedule.modifyDelay(({ duration }) =>
+      withJitter(Duration.min(duration, config.maxBackoff), config.jitter)
+    ),
+    // The scheduler knows better than our arithmetic when it can be asked again.
+    Schedule.modifyDelay(({ duration, input }) =>
+      Effect.succeed(Duration.max(duration, retryAfter(input.error)))
+    ),
+    Schedule.while(({ duration, input }) => leavesTime(input.call, duration, config)),
+    Schedule.tap(({ duration, input }) => input.call.logRetry(input.error, duration)),
+    // The wait itself: it stands here, and not in Effect.retry, because a later unregister ends it.
+    Schedule.modifyDelay(({ duration, input }) =>
+      Effect.as(turns.pause(input.call.turn, duration), Duration.zero)
+    )
+  )
+
+const isRetryable = (error: SchedulerError): boolean => {
+  switch (error._tag) {
+    case "SchedulerUnavailable":
+      return true
+    case "SchedulerRejected":
+      return false
+    case "SchedulerFault":
+      return error.retryable
+  }
+}
+
+const retryAfter = (error: SchedulerError): Duration.Duration =>
+  (error._tag === "SchedulerUnavailable" ? error.retryAfter : undefined) ?? Duration.zero
+
+/** Full and equal jitter as in Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015. */
+const withJitter = (
+  backoff: Duration.Duration,
+  jitter: RegistrationSettings["jitter"]
+): Effect.Effect<Duration.Duration> => {
+  switch (jitter) {
+    case "none":
+      return Effect.succeed(backoff)
+    case "equal":
+      return Effect.map(Random.next, (random) => Duration.times(backoff, 0.5 + random / 2))
+    case "full":
+      return Effect.map(Random.next, (random) => Duration.times(backoff, random))
+  }
+}
+
+/** A wait that would end at the deadline or after it leaves no time for an attempt, so it is not begun. */
+const leavesTime = (call: Call, wait: Duration.Duration, { deadline }: RegistrationSettings): boolean => {
+  if (call.outOfTime) return false
+  if (deadline === undefined) return true
+  call.outOfTime = call.elapsedMillis + Duration.toMillis(wait) >= Duration.toMillis(deadline)
+  return !call.outOfTime
+}
+
+/** Whatever an adapter did, as one of the three errors of the port: a defect never reaches the caller. */
+const toSchedulerError = (cause: Cause.Cause<SchedulerError>): SchedulerError => {
+  for (const reason of cause.reasons) {
+    if (Cause.isFailReason(reason)) {
+      return isSchedulerError(reason.error)
+        ? reason.error
+        : fault("the scheduler's adapter failed with something that is not a SchedulerError", reason.error)
+    }
+    if (Cause.isDieReason(reason)) return fault("the scheduler's adapter died", reason.defect)
+  }
+  return fault("the scheduler's adapter was interrupted from inside", undefined)
+}
+
+const isSchedulerError = (error: unknown): error is SchedulerError =>
+  error instanceof SchedulerUnavailable ||
+  error instanceof SchedulerRejected ||
+  error instanceof SchedulerFault
+
+const fault = (what: string, cause: unknown) =>
+  new SchedulerFault({
+    message: cause instanceof Error ? `${what}: ${cause.message}` : what,
+    retryable: false,
+    cause
+  })
+
+/** How a call that did not succeed ended, in the caller's terms. */
+const toRegistrationError = (
+  call: Call,
+  failure: Failure,
+  { attemptTimeout, deadline, maxRetries }: RegistrationSettings
+): RegistrationError => {
+  const context = call.errorContext
+  if (failure._tag === "Superseded") return new Unexpected({ ...context, retryable: false, cause: failure })
+  if (failure._tag === "DeadlinePassed" || call.outOfTime) {
+    return new RegistrationTimeout({
+      ...context,
+      timeout: deadline ?? attemptTimeout,
+      lastError: call.lastError
+    })
+  }
+  const { error } = failure
+  switch (error._tag) {
+    case "SchedulerRejected":
+      return error.isOlderGeneration
+        ? new Unexpected({ ...context, retryable: false, cause: new Superseded({ message: error.message }) })
+        : new InvalidWorker({
+            ...context,
+            issues: [
+              {
+                path: "",
+                rule: "a worker that the scheduler accepts",
+                received: `a refusal: ${error.message}`
+              }
+            ],
+            code: error.code
+          })
+    case "SchedulerFault":
+      if (error.retryable && maxRetries > 0) break
+      return new Unexpected({ ...context, retryable: error.retryable, cause: error.cause ?? error })
+    case "SchedulerUnavailable":
+      if (maxRetries > 0) break
+      return error.timeout === undefined
+        ? RegistrationUnavailable.for(context, error)
+        : new RegistrationTimeout({ ...context, timeout: error.timeout, lastError: error })
+  }
+  return new MaxRetriesExceeded({ ...context, lastError: error })
+}
