@@ -4,7 +4,7 @@
  */
 import { Clock, Context, Duration, Effect, Exit, Cause, LogLevel, References, Tracer } from "effect"
 import type { Fiber } from "effect"
-import { attemptErrorType, errorType, type RegistrationError, Unexpected } from "./RegistrationError.ts"
+import { attemptErrorType, errorType, type RegistrationError } from "./RegistrationError.ts"
 import * as Metrics from "./RegistrationMetrics.ts"
 import type { SchedulerError } from "./SchedulerError.ts"
 import type { Worker, WorkerId } from "./Worker.ts"
@@ -102,7 +102,7 @@ export class Call {
     const error = exit.cause.reasons.find(Cause.isFailReason)?.error
     if (error === undefined) return Effect.void
     this.count("failure", error.elapsed)
-    const isSuperseded = error instanceof Unexpected && error.isSuperseded
+    const isSuperseded = error._tag === "Unexpected" && error.superseded
     if (isRegistration) {
       const counter = isSuperseded ? Metrics.superseded : Metrics.failures[errorType(error)]
       counter[this.typeLabel].updateUnsafe(1, this.context)

@@ -3,10 +3,9 @@
  * attempts and how long, and whether trying again can help; its message says what to do. All of them survive
  * JSON through `Schema`.
  */
-import { Duration, Schema } from "effect"
+import { Duration, Effect, Schema } from "effect"
 import { SchedulerError, SchedulerUnavailable } from "./SchedulerError.ts"
 import { WorkerType } from "./WorkerId.ts"
-import { Superseded } from "./WorkerTurns.ts"
 
 /** One thing that is wrong with a worker's data. The value itself is never in it. */
 export const WorkerIssue = Schema.Struct({
@@ -132,33 +131,32 @@ export class MaxRetriesExceeded extends Schema.TaggedError<MaxRetriesExceeded>(
 }
 
 /**
- * A defect, a failure that fits no other kind, or ({@link Superseded} as its `cause`) a call that newer state has
- * overtaken. `retryable` is what the scheduler's fault said; `false` for a defect and for a superseded call.
+ * A defect, or a failure that fits no other kind. Also how a call ends that newer state of the same worker has
+ * overtaken, which is nobody's failure: then `superseded` is true.
  */
 export class Unexpected extends Schema.TaggedError<Unexpected>("@muster/core/Unexpected")("Unexpected", {
   ...context,
+  /** What the scheduler's fault said; `false` for a defect and for a superseded call. */
   retryable: Schema.Boolean,
-  cause: Schema.Union([Superseded, Schema.Defect()])
+  cause: Schema.Defect(),
+  /**
+   * Whether the worker was unregistered, or a newer generation of it reached the scheduler, before this call was
+   * done. The newer state has won and nothing needs to be done.
+   */
+  superseded: Schema.Boolean.pipe(Schema.withConstructorDefault(Effect.succeed(false)))
 }) {
   override get message() {
-    if (this.isSuperseded) {
-      return `Worker ${this.workerId}: this call was superseded ${effort(this)}: ${describe(this.cause)}. Nothing needs to be done.`
+    if (this.superseded) {
+      return `The call for worker ${this.workerId} was superseded ${effort(this)}: ${describe(this.cause)}. Nothing needs to be done.`
     }
     const advice = this.retryable
-      ? "Trying again may help; if it does not, report it with this message to whoever runs the scheduler's adapter."
-      : "Trying again will not help: report it with this message to whoever maintains the scheduler's adapter."
+      ? "Trying again may help; if it does not, report it to whoever runs the scheduler's adapter."
+      : "Trying again will not help: report it to whoever maintains the scheduler's adapter."
     return `Worker ${this.workerId} met an unexpected failure ${effort(this)}: ${describe(this.cause)}. ${advice}`
-  }
-
-  /** Whether this call ended because newer state of the same worker has won. */
-  get isSuperseded(): boolean {
-    return this.cause instanceof Superseded
   }
 }
 
 const describe = (cause: unknown) => (cause instanceof Error ? cause.message : String(cause))
-
-export { Superseded }
 
 /** Every way in which `register` and `unregister` can fail. */
 export const RegistrationError = Schema.Union([

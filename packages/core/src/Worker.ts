@@ -53,13 +53,17 @@ const text = (minimum: number, maximum: number) => {
 }
 
 // A key such as `__proto__` would be an own property here and a prototype in the next program that copies it.
+const nameRule = `a name of 1 to ${WorkerLimits.name} characters, other than __proto__`
 const name = text(1, WorkerLimits.name).check(
-  Schema.makeFilter((key) => key !== "__proto__", { expected: "a name other than __proto__" })
+  Schema.makeFilter((key) => key !== "__proto__", { expected: nameRule })
 )
+const isName: (key: string) => boolean = Schema.is(name)
 
 const record = <A>(value: Schema.Codec<A>, maximum: number) =>
-  Schema.Record(name, value).check(
-    Schema.isMaxProperties(maximum, { expected: `at most ${maximum} entries` })
+  Schema.Record(Schema.String, value).check(
+    Schema.isMaxProperties(maximum, { expected: `at most ${maximum} entries` }),
+    // A check, because a record with a refined key drops the entries whose keys do not fit.
+    Schema.isPropertyNames(name)
   )
 
 const cpuRule = `a number of cores greater than 0 and at most ${WorkerLimits.cpuCores}`
@@ -218,39 +222,36 @@ const toIssues = SchemaIssue.makeFormatterStandardSchemaV1({
 })
 
 const decodeChecked = Effect.fnUntraced(function* (input: unknown): Effect.fn.Return<Worker, InvalidWorker> {
-  const oversized: Array<WorkerIssue> = []
+  const issues = new Map<string, WorkerIssue>()
   let bounded = input
   for (const { field, maximum, section } of collections) {
     const parent = at(bounded, section)
     const collection = at(parent, field)
-    if (!exceeds(collection, maximum)) continue
-    oversized.push({
-      path: `${section}.${field}`,
-      rule: `at most ${maximum} entries`,
-      received: "more"
-    })
-    bounded = { ...Object(bounded), [section]: { ...Object(parent), [field]: undefined } }
+    const path = `${section}.${field}`
+    if (exceeds(collection, maximum)) {
+      issues.set(path, { path, rule: `at most ${maximum} entries`, received: "more" })
+      bounded = { ...Object(bounded), [section]: { ...Object(parent), [field]: undefined } }
+    } else if (Predicate.isObject(collection)) {
+      for (const key of Object.keys(collection).filter((key) => !isName(key))) {
+        const named = `${path}.${abbreviate(key)}`
+        issues.set(named, { path: named, rule: nameRule, received: `a name of ${key.length} characters` })
+      }
+    }
   }
   const decoded = yield* Effect.result(decodeSchema(bounded))
-  if (decoded._tag === "Success" && oversized.length === 0) return decoded.success
-  const found = decoded._tag === "Success" ? [] : issuesOf(decoded.failure.issue, bounded)
-  return yield* invalid(input, [...oversized, ...found])
+  if (decoded._tag === "Failure") collectIssues(decoded.failure.issue, bounded, issues)
+  else if (issues.size === 0) return decoded.success
+  return yield* invalid(input, Array.from(issues.values()).slice(0, maximumIssues))
 })
 
-const issuesOf = (issue: SchemaIssue.Issue, input: unknown): ReadonlyArray<WorkerIssue> => {
-  const byPath = new Map<string, WorkerIssue>()
-  for (const { message, path } of toIssues(issue).issues) {
-    const keys = (path ?? []).map((segment) => (typeof segment === "object" ? segment.key : segment))
-    const shown = keys.map((key) => abbreviate(String(key))).join(".")
-    if (byPath.has(shown)) continue
-    byPath.set(shown, {
-      path: shown,
-      rule: inWords(message),
-      received: kindOf(keys.reduce<unknown>(at, input))
-    })
-    if (byPath.size === maximumIssues) break
+/** Adds the issues that decoding found to those that are there; the first one for a path stays. */
+const collectIssues = (issue: SchemaIssue.Issue, input: unknown, issues: Map<string, WorkerIssue>) => {
+  for (const { message, path: segments = [] } of toIssues(issue).issues) {
+    const keys = segments.map((segment) => (typeof segment === "object" ? segment.key : segment))
+    const path = keys.map((key) => abbreviate(String(key))).join(".")
+    if (issues.has(path)) continue
+    issues.set(path, { path, rule: inWords(message), received: kindOf(keys.reduce<unknown>(at, input)) })
   }
-  return Array.from(byPath.values())
 }
 
 const invalid = (input: unknown, issues: ReadonlyArray<WorkerIssue>): InvalidWorker => {

@@ -42,7 +42,7 @@ import {
 import { SchedulerPort } from "./SchedulerPort.ts"
 import type { Worker, WorkerId } from "./Worker.ts"
 import type { WorkerEvent } from "./WorkerEvent.ts"
-import { Superseded, type TurnKind, WorkerTurns } from "./WorkerTurns.ts"
+import { type Superseded, type TurnKind, WorkerTurns } from "./WorkerTurns.ts"
 
 export type { Receipt }
 
@@ -80,8 +80,8 @@ export class WorkerRegistration extends Context.Service<
   {
     /**
      * Registers one worker: up to `maxRetries` + 1 attempts, each of at most `attemptTimeout`, all within
-     * `deadline`. A later `unregister` of the same worker ends it with `Unexpected`, whose `cause` is then
-     * `Superseded`, unless the attempt under way succeeds. Interrupting it stops the attempt and the retries.
+     * `deadline`. A later `unregister` of the same worker ends it with an `Unexpected` that is `superseded`, unless
+     * the attempt under way succeeds. Interrupting it stops the attempt and the retries.
      */
     readonly register: (worker: Worker) => Effect.Effect<Receipt, RegistrationError>
     /**
@@ -375,7 +375,9 @@ const toRegistrationError = (
   { attemptTimeout, deadline, maxRetries }: RegistrationSettings
 ): RegistrationError => {
   const context = call.errorContext
-  if (failure._tag === "Superseded") return new Unexpected({ ...context, retryable: false, cause: failure })
+  const supersededBy = (cause: Superseded | SchedulerRejected) =>
+    new Unexpected({ ...context, retryable: false, cause, superseded: true })
+  if (failure._tag === "Superseded") return supersededBy(failure)
   if (failure._tag === "DeadlinePassed" || call.outOfTime) {
     return new RegistrationTimeout({
       ...context,
@@ -387,7 +389,7 @@ const toRegistrationError = (
   switch (error._tag) {
     case "SchedulerRejected":
       return error.isOlderGeneration
-        ? new Unexpected({ ...context, retryable: false, cause: new Superseded({ message: error.message }) })
+        ? supersededBy(error)
         : new InvalidWorker({
             ...context,
             issues: [

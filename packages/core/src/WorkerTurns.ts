@@ -76,17 +76,18 @@ export class WorkerTurns {
   begin(turn: Turn): Effect.Effect<void, Superseded> {
     if (turn.state === "ended") return superseded
     turn.state = "begun"
-    if (this.lanes.get(turn.workerId)?.head === turn) return Effect.void
-    return waitForWake(turn, Effect.void)
+    if (this.isHead(turn)) return Effect.void
+    return wait(turn, () => (this.isHead(turn) ? Effect.void : undefined))
   }
 
   /** A wait that ends early, with `Superseded`, when a later call has superseded this turn. */
   pause(turn: Turn, duration: Duration.Duration): Effect.Effect<void, Superseded> {
-    if (turn.superseded) return superseded
-    return Effect.raceFirst(Effect.sleep(duration), waitForWake(turn, superseded)).pipe(
-      // Both may have ended in the same moment.
-      Effect.andThen(Effect.suspend(() => (turn.superseded ? superseded : Effect.void)))
-    )
+    const unlessSuperseded = Effect.suspend(() => (turn.superseded ? superseded : Effect.void))
+    return Effect.raceFirst(
+      Effect.sleep(duration),
+      wait(turn, () => (turn.superseded ? superseded : undefined))
+      // Both may end in the same moment.
+    ).pipe(Effect.andThen(unlessSuperseded))
   }
 
   /** Ends a turn, whatever its state, and lets the next one run. Ending it twice does nothing. */
@@ -108,6 +109,10 @@ export class WorkerTurns {
     }
   }
 
+  private isHead(turn: Turn): boolean {
+    return this.lanes.get(turn.workerId)?.head === turn
+  }
+
   // Walks back to the previous unregistration, which has superseded what stands before it: each turn is walked
   // over once, however many unregistrations follow each other.
   private supersedeBefore(turn: Turn): void {
@@ -117,19 +122,24 @@ export class WorkerTurns {
       if (older.kind === "register") {
         older.superseded = true
         if (older.state === "taken") this.end(older)
-        else if (previous === undefined) older.wake?.()
+        else older.wake?.()
       }
       older = previous
     }
   }
 }
 
-// The resumed fiber yields first: turns that end one after another would otherwise run on one another's stack.
-const waitForWake = <E>(turn: Turn, then: Effect.Effect<void, E>): Effect.Effect<void, E> =>
+// Ends with what `over` gives: now, or when the turn is woken. The resumed fiber yields first, since turns that end
+// one after another would otherwise run on one another's stack.
+const wait = <E>(turn: Turn, over: () => Effect.Effect<void, E> | undefined): Effect.Effect<void, E> =>
   Effect.callback<void, E>((resume) => {
+    const ready = over()
+    if (ready !== undefined) return resume(ready)
     turn.wake = () => {
+      const ready = over()
+      if (ready === undefined) return
       turn.wake = undefined
-      resume(Effect.andThen(Effect.yieldNow, then))
+      resume(Effect.andThen(Effect.yieldNow, ready))
     }
     return Effect.sync(() => {
       turn.wake = undefined
