@@ -35,7 +35,7 @@ interface Context {
 }
 
 const effort = ({ attempts, elapsed }: Context) =>
-  `after ${attempts} ${attempts === 1 ? "attempt" : "attempts"} in ${Duration.format(elapsed)}`
+  `after ${attempts} ${attempts === 1 ? "attempt" : "attempts"} in ${Duration.isZero(elapsed) ? "0ms" : Duration.format(elapsed)}`
 
 const reason = (error: { readonly message: string } | undefined) =>
   error === undefined ? "" : `; last error: ${error.message}`

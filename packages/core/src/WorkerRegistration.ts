@@ -11,6 +11,7 @@ import {
   Context,
   Duration,
   Effect,
+  Fiber,
   Layer,
   Option,
   Random,
@@ -266,13 +267,10 @@ const attempt = (
     const timeout = cutByDeadline ? Duration.millis(timeLeft) : attemptTimeout
     return call.logAttempt().pipe(
       Effect.andThen(Effect.suspend(() => send(call))),
-      Effect.timeoutOrElse({
-        duration: timeout,
-        orElse: () => {
-          call.outOfTime = cutByDeadline
-          const message = `no answer within ${Duration.format(timeout)}`
-          return Effect.fail(new SchedulerUnavailable({ message, timeout }))
-        }
+      abandonAfter(timeout, () => {
+        call.outOfTime = cutByDeadline
+        const message = `no answer within ${Duration.format(timeout)}`
+        return Effect.fail(new SchedulerUnavailable({ message, timeout }))
       }),
       Effect.catchCause((cause) => Effect.fail(toSchedulerError(cause))),
       (effect) => call.withAttemptSpan(effect, fiber),
@@ -284,6 +282,31 @@ const attempt = (
       })
     )
   })
+
+/**
+ * `Effect.timeoutOrElse` with two differences. An answer that is there at once costs one fiber and no timer. And an
+ * attempt that is late is interrupted but not waited for, so that an adapter with a slow or missing reaction to
+ * interruption cannot hold up the time-out; only an interruption of the caller waits for it.
+ */
+const abandonAfter =
+  <E2>(duration: Duration.Duration, orElse: () => Effect.Effect<never, E2>) =>
+  <E, R>(self: Effect.Effect<void, E, R>): Effect.Effect<void, E | E2, R> =>
+    Effect.uninterruptibleMask((restore) =>
+      Effect.flatMap(
+        Effect.forkDetach(self, { startImmediately: true }),
+        (fiber) =>
+          fiber.pollUnsafe() ??
+          restore(
+            Effect.timeoutOrElse(Fiber.join(fiber), {
+              duration,
+              orElse: () => {
+                fiber.interruptUnsafe()
+                return orElse()
+              }
+            })
+          ).pipe(Effect.onInterrupt(() => Fiber.interrupt(fiber)))
+      )
+    )
 
 /** When to try again: the policy of a whole registration, as one schedule. */
 const retrySchedule = (config: RegistrationSettings, turns: WorkerTurns) =>
