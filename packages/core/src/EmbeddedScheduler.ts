@@ -3,16 +3,16 @@
  * service, the state behind the test kit, and the reference that says what a scheduler which compares generations
  * does. Every call costs constant time and answers in one step; nothing is written anywhere.
  */
-import { Clock, Context, Duration, Effect, Layer, Option, Result, Stream } from "effect"
+import { type Clock, Context, Duration, Effect, Layer, Option, Result, Stream } from "effect"
 import { type SchedulerError, SchedulerRejected, SchedulerUnavailable } from "./SchedulerError.ts"
 import { type HeldWorker, type SchedulerHealth, SchedulerPort } from "./SchedulerPort.ts"
 import type { Worker, WorkerId } from "./Worker.ts"
 
 export interface EmbeddedSchedulerOptions {
   /**
-   * How many unregistrations are remembered; an integer ≥ 0, default 100,000 (some 10 MB when all are in use).
-   * While one is remembered, a late `register` of an older generation is refused. Beyond the bound the oldest is
-   * forgotten first, and such a `register` would be accepted like that of a new worker.
+   * How many of the latest unregistrations are remembered for certain; an integer ≥ 0, default 100,000. Memory holds
+   * at most twice as many (some 20 MB). While one is remembered, a late `register` of an older generation is
+   * refused; of one that is forgotten it is accepted, like that of a new worker.
    */
   readonly tombstones?: number | undefined
   /** Whether calls of an older generation are refused. Default `true`; `false` makes a scheduler that takes all. */
@@ -22,7 +22,7 @@ export interface EmbeddedSchedulerOptions {
 export interface RestartOptions {
   /** `"lost"`: it comes back empty, its memory of unregistrations included. */
   readonly memory: "kept" | "lost"
-  /** For how long from now every call fails with `SchedulerUnavailable`. Default: not at all. */
+  /** For how long from now every call fails with `SchedulerUnavailable`; may be infinite. Default: not at all. */
   readonly downtime?: Duration.Input | undefined
 }
 
@@ -86,9 +86,10 @@ const toHeld = ({ generation, worker }: Entry): HeldWorker => ({ worker, generat
 class Registry {
   readonly held = new Map<WorkerId, Entry>()
   ordinal = 0
-  private readonly tombstones = new Map<WorkerId, number>()
-  // One iterator for good: a new one would first skip the holes that deletion has left at the front.
-  private readonly oldestTombstones = this.tombstones.keys()
+  // The generations of unregistrations, in two halves: when the recent one is full, the older one is dropped whole.
+  // (A queue of the keys in one Map would walk over the holes that its own deletions leave at the front.)
+  private recentTombstones = new Map<WorkerId, number>()
+  private olderTombstones = new Map<WorkerId, number>()
   private readonly tombstoneLimit: number
   private readonly comparesGenerations: boolean
 
@@ -105,10 +106,11 @@ class Registry {
       entry.generation = generation
       return undefined
     }
-    const unregistered = this.tombstones.get(worker.id)
+    const unregistered = this.tombstone(worker.id)
     if (unregistered !== undefined) {
       if (generation < unregistered) return refusal(generation, unregistered)
-      this.tombstones.delete(worker.id)
+      this.recentTombstones.delete(worker.id)
+      this.olderTombstones.delete(worker.id)
     }
     this.held.set(worker.id, { ordinal: this.ordinal++, worker, generation })
     return undefined
@@ -128,17 +130,16 @@ class Registry {
     return this.comparesGenerations && generation < than
   }
 
+  private tombstone(workerId: WorkerId): number | undefined {
+    return this.recentTombstones.get(workerId) ?? this.olderTombstones.get(workerId)
+  }
+
   private bury(workerId: WorkerId, generation: number): void {
     if (this.tombstoneLimit === 0) return
-    const known = this.tombstones.get(workerId)
-    if (known !== undefined) {
-      if (generation <= known) return
-      this.tombstones.delete(workerId)
-    }
-    this.tombstones.set(workerId, generation)
-    if (this.tombstones.size <= this.tombstoneLimit) return
-    const oldest = this.oldestTombstones.next()
-    if (oldest.done !== true) this.tombstones.delete(oldest.value)
+    this.recentTombstones.set(workerId, Math.max(generation, this.tombstone(workerId) ?? generation))
+    if (this.recentTombstones.size < this.tombstoneLimit) return
+    this.olderTombstones = this.recentTombstones
+    this.recentTombstones = new Map()
   }
 }
 
@@ -151,15 +152,15 @@ const listChunk = 256
 const make = (options: EmbeddedSchedulerOptions): EmbeddedScheduler["Service"] => {
   let registry = new Registry(options)
   let starts = 0
-  // By the monotonic clock, in nanoseconds; `undefined` keeps the clock out of every call while nothing is down.
-  let downUntil: bigint | undefined
+  // By the monotonic clock, in milliseconds; `undefined` keeps the clock out of every call while nothing is down.
+  let downUntil: number | undefined
 
   const whenUp = <A>(answer: () => Effect.Effect<A, SchedulerError>): Effect.Effect<A, SchedulerError> =>
     Effect.suspend(() => (downUntil === undefined ? answer() : Effect.andThen(up, Effect.suspend(answer))))
 
   const up = Effect.clockWith((clock) => {
-    const left = (downUntil ?? 0n) - clock.monotonicTimeNanosUnsafe()
-    if (left > 0n) return Effect.fail(restarting(Duration.nanos(left)))
+    const left = (downUntil ?? 0) - monotonicMillis(clock)
+    if (left > 0) return Effect.fail(restarting(left))
     downUntil = undefined
     return Effect.void
   })
@@ -170,7 +171,7 @@ const make = (options: EmbeddedSchedulerOptions): EmbeddedScheduler["Service"] =
     const entries = held.values()
     return Stream.paginate(undefined, () =>
       whenUp(() => {
-        if (starts !== startsBefore) return Effect.fail(restarting(undefined))
+        if (starts !== startsBefore) return Effect.fail(restarting(0))
         const chunk: Array<HeldWorker> = []
         while (chunk.length < listChunk) {
           const { done, value } = entries.next()
@@ -213,14 +214,19 @@ const make = (options: EmbeddedSchedulerOptions): EmbeddedScheduler["Service"] =
     size: Effect.sync(() => registry.held.size),
     workers: Effect.sync(() => Array.from(registry.held.values(), toHeld)),
     restart: ({ downtime = Duration.zero, memory }) =>
-      Effect.map(Clock.monotonicTimeNanos, (now) => {
+      Effect.clockWith((clock) => {
         starts++
         if (memory === "lost") registry = new Registry(options)
-        const nanos = Duration.toNanosUnsafe(downtime)
-        downUntil = nanos > 0n ? now + nanos : undefined
+        downUntil = monotonicMillis(clock) + Duration.toMillis(downtime)
+        return Effect.void
       })
   }
 }
 
-const restarting = (retryAfter: Duration.Duration | undefined) =>
-  new SchedulerUnavailable({ message: "the embedded scheduler is restarting", retryAfter })
+const monotonicMillis = (clock: Clock.Clock) => Number(clock.monotonicTimeNanosUnsafe()) / 1_000_000
+
+const restarting = (millisLeft: number) =>
+  new SchedulerUnavailable({
+    message: "the embedded scheduler is restarting",
+    retryAfter: Number.isFinite(millisLeft) ? Duration.millis(Math.ceil(millisLeft)) : undefined
+  })

@@ -18,11 +18,6 @@ export class Superseded extends Schema.TaggedError<Superseded>("@muster/core/Sup
 /** What a turn is for. Only a registration can be superseded. */
 export type TurnKind = "register" | "unregister" | "verify"
 
-interface Lane {
-  head: Turn
-  tail: Turn
-}
-
 /** One call's place among the calls for its worker. */
 export class Turn {
   readonly workerId: WorkerId
@@ -45,11 +40,12 @@ const superseded = Effect.fail(
 )
 
 export class WorkerTurns {
-  private readonly lanes = new Map<WorkerId, Lane>()
+  /** The last open turn of each worker that has one; the others hang on it by `previous`. */
+  private readonly last = new Map<WorkerId, Turn>()
 
   /** Workers with an open turn. */
   get size(): number {
-    return this.lanes.size
+    return this.last.size
   }
 
   /**
@@ -60,15 +56,13 @@ export class WorkerTurns {
    */
   take(workerId: WorkerId, kind: TurnKind): Turn {
     const turn = new Turn(workerId, kind)
-    const lane = this.lanes.get(workerId)
-    if (lane === undefined) {
-      this.lanes.set(workerId, { head: turn, tail: turn })
-      return turn
+    const previous = this.last.get(workerId)
+    this.last.set(workerId, turn)
+    if (previous !== undefined) {
+      turn.previous = previous
+      previous.next = turn
+      if (kind === "unregister") this.supersedeBefore(turn)
     }
-    turn.previous = lane.tail
-    lane.tail.next = turn
-    lane.tail = turn
-    if (kind === "unregister") this.supersedeBefore(turn)
     return turn
   }
 
@@ -76,8 +70,8 @@ export class WorkerTurns {
   begin(turn: Turn): Effect.Effect<void, Superseded> {
     if (turn.state === "ended") return superseded
     turn.state = "begun"
-    if (this.isHead(turn)) return Effect.void
-    return wait(turn, () => (this.isHead(turn) ? Effect.void : undefined))
+    const own = () => (turn.previous === undefined ? Effect.void : undefined)
+    return own() ?? wait(turn, own)
   }
 
   /** A wait that ends early, with `Superseded`, when a later call has superseded this turn. */
@@ -94,23 +88,12 @@ export class WorkerTurns {
   end(turn: Turn): void {
     if (turn.state === "ended") return
     turn.state = "ended"
-    const lane = this.lanes.get(turn.workerId)
-    if (lane === undefined) return
     const { next, previous } = turn
     if (previous !== undefined) previous.next = next
     if (next !== undefined) next.previous = previous
-    if (lane.tail === turn && previous !== undefined) lane.tail = previous
-    if (lane.head !== turn) return
-    if (next === undefined) {
-      this.lanes.delete(turn.workerId)
-    } else {
-      lane.head = next
-      next.wake?.()
-    }
-  }
-
-  private isHead(turn: Turn): boolean {
-    return this.lanes.get(turn.workerId)?.head === turn
+    else if (previous !== undefined) this.last.set(turn.workerId, previous)
+    else this.last.delete(turn.workerId)
+    if (previous === undefined) next?.wake?.()
   }
 
   // Walks back to the previous unregistration, which has superseded what stands before it: each turn is walked
