@@ -123,7 +123,7 @@ const make = Effect.gen(function* () {
   if (problems.length > 0) return yield* Effect.die(new InvalidRegistrationConfig({ problems }))
 
   const turns = new WorkerTurns()
-  const schedule = retrySchedule(config, turns)
+  const schedule = lazily(retrySchedule(config, turns))
 
   const open = (clock: Clock.Clock, kind: TurnKind, workerId: WorkerId, worker?: Worker): Call =>
     new Call(turns.take(workerId, kind), nextGeneration(clock.currentTimeMillisUnsafe()), worker)
@@ -327,6 +327,22 @@ const retrySchedule = (config: RegistrationSettings, turns: WorkerTurns) =>
     Schedule.modifyDelay(({ duration, input }) =>
       Effect.as(turns.pause(input.call.turn, duration), Duration.zero)
     )
+  )
+
+/** A schedule that is set up on its first step: most registrations succeed at once and never take one. */
+const lazily = <Output, Input, Error>(
+  schedule: Schedule.Schedule<Output, Input, Error>
+): Schedule.Schedule<Output, Input, Error> =>
+  Schedule.fromStep(
+    Effect.sync(() => {
+      let step: Effect.Success<ReturnType<typeof Schedule.toStep<Output, Input, Error, never>>> | undefined
+      return (now: number, input: Input) =>
+        step?.(now, input) ??
+        Effect.flatMap(Schedule.toStep(schedule), (first) => {
+          step = first
+          return first(now, input)
+        })
+    })
   )
 
 const isRetryable = (error: SchedulerError): boolean => {
