@@ -5,7 +5,12 @@
  */
 import { type Clock, Context, Duration, Effect, Layer, Option, Result, Stream } from "effect"
 import { type SchedulerError, SchedulerRejected, SchedulerUnavailable } from "./SchedulerError.ts"
-import { type HeldWorker, type SchedulerHealth, SchedulerPort } from "./SchedulerPort.ts"
+import {
+  type HeldWorker,
+  type SchedulerHealth,
+  type SchedulerImplementation,
+  SchedulerPort
+} from "./SchedulerPort.ts"
 import type { Worker, WorkerId } from "./Worker.ts"
 
 export interface EmbeddedSchedulerOptions {
@@ -48,7 +53,8 @@ export interface RestartOptions {
 export class EmbeddedScheduler extends Context.Service<
   EmbeddedScheduler,
   {
-    readonly port: SchedulerPort["Service"]
+    /** The port, with all of its optional parts. */
+    readonly port: Required<SchedulerPort["Service"]>
     /** How many workers are held. Answers during a downtime too. */
     readonly size: Effect.Effect<number>
     /** Everything that is held, in the order of `list`. Answers during a downtime too. */
@@ -183,7 +189,7 @@ const make = (options: EmbeddedSchedulerOptions): EmbeddedScheduler["Service"] =
     )
   })
 
-  const port = SchedulerPort.make({
+  const implementation = {
     register: (worker, { generation }) =>
       whenUp(() => {
         const refused = registry.register(worker, generation)
@@ -207,10 +213,10 @@ const make = (options: EmbeddedSchedulerOptions): EmbeddedScheduler["Service"] =
     get: (workerId) =>
       whenUp(() => Effect.succeed(Option.map(Option.fromUndefinedOr(registry.held.get(workerId)), toHeld))),
     health: whenUp(() => Effect.succeed(healthy))
-  })
+  } satisfies SchedulerImplementation
 
   return {
-    port,
+    port: { ...implementation, capabilities: SchedulerPort.make(implementation).capabilities },
     size: Effect.sync(() => registry.held.size),
     workers: Effect.sync(() => Array.from(registry.held.values(), toHeld)),
     restart: ({ downtime = Duration.zero, memory }) =>

@@ -1,1 +1,4 @@
-export {}
+/**
+ * Muster's test kit: a scheduler whose answers a test writes down.
+ */
+export * from "./TestScheduler.ts"
