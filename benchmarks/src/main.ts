@@ -1,0 +1,36 @@
+/**
+ * `pnpm bench [name …] [--together]` runs the benchmarks, or the named ones. docs/benchmarks.md says what they
+ * compare and how to read them.
+ */
+import { availableParallelism, cpus } from "node:os"
+import { memory } from "./memory.ts"
+import { overhead } from "./overhead.ts"
+
+const benchmarks = { overhead, memory }
+
+const isBenchmark = (name: string): name is keyof typeof benchmarks => name in benchmarks
+
+const all = process.argv.slice(2)
+const flags = new Set(all.filter((argument) => argument.startsWith("--")))
+const names = all.filter((argument) => !argument.startsWith("--"))
+const unknown = [...names.filter((name) => !isBenchmark(name)), ...flags].filter(
+  (argument) => argument !== "--together" && !isBenchmark(argument)
+)
+
+if (unknown.length > 0) {
+  console.error(
+    `There is no ${unknown.join(", ")}. Usage: pnpm bench [${Object.keys(benchmarks).join("|")}] [--together]`
+  )
+  process.exitCode = 2
+} else {
+  console.log(
+    `Node ${process.version}, ${cpus()[0]?.model.trim()}, ${availableParallelism()} cores, ` +
+      `${new Date().toISOString().slice(0, 10)}`
+  )
+  console.log('Muster runs with its logs off (References.MinimumLogLevel "None"), as the peers do not log.')
+  for (const name of names.length > 0
+    ? names.filter(isBenchmark)
+    : Object.keys(benchmarks).filter(isBenchmark)) {
+    await benchmarks[name](flags)
+  }
+}
