@@ -1,0 +1,12 @@
+/**
+ * What a person typed or configured makes no sense: the command line shows the message alone, without a stack, and
+ * exits with 2.
+ */
+import { Runtime, Schema } from "effect"
+
+export class WrongUsage extends Schema.TaggedError<WrongUsage>("@muster/server/WrongUsage")("WrongUsage", {
+  message: Schema.String
+}) {
+  override readonly [Runtime.errorExitCode] = 2
+  override readonly [Runtime.errorReported] = false
+}
