@@ -239,6 +239,8 @@ class DeadlinePassed {
   readonly _tag = "DeadlinePassed"
 }
 
+const deadlinePassed = Effect.fail(new DeadlinePassed())
+
 type Failure = AttemptFailed | Superseded | DeadlinePassed
 
 /** Waits until the calls before this one have ended, but not beyond the deadline. */
@@ -246,13 +248,16 @@ const ownTurn = (
   call: Call,
   turns: WorkerTurns,
   { deadline }: RegistrationSettings
-): Effect.Effect<void, Superseded | DeadlinePassed> =>
-  deadline === undefined
-    ? turns.begin(call.turn)
-    : Effect.timeoutOrElse(turns.begin(call.turn), {
-        duration: deadline,
-        orElse: () => Effect.fail(new DeadlinePassed())
-      })
+): Effect.Effect<void, Superseded | DeadlinePassed> => {
+  const begin = turns.begin(call.turn)
+  if (deadline === undefined) return begin
+  return Effect.timeoutOrElse(begin, { duration: deadline, orElse: () => deadlinePassed }).pipe(
+    // The turn may come in the very moment of the deadline.
+    Effect.andThen(Effect.suspend(() => (isPast(deadline, call) ? deadlinePassed : Effect.void)))
+  )
+}
+
+const isPast = (deadline: Duration.Duration, call: Call) => call.elapsedMillis >= Duration.toMillis(deadline)
 
 /** One call to the scheduler, cut off at the attempt's time-out or at the deadline, whichever comes first. */
 const attempt = (
