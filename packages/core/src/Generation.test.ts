@@ -5,7 +5,7 @@ describe("nextGeneration", () => {
   it("grows with every call, also when the wall clock stands still or goes back", () => {
     const now = Date.UTC(2026, 10, 23)
     const generations = [now, now, now - 60_000, now, now + 1, now].map(nextGeneration)
-    const sorted = Array.from(new Set(generations)).sort((a, b) => a - b)
+    const sorted = Array.from(new Set(generations)).toSorted((a, b) => a - b)
     assert.deepStrictEqual(generations, sorted)
   })
 

@@ -182,7 +182,7 @@ const resolve = Effect.fnUntraced(function* (
   const given = <F extends Field>(field: F) =>
     sources.find((source) => source[field] !== undefined)?.[field] ?? defaults[field]
   const unreadable: Array<string> = []
-  const duration = <F extends "baseBackoff" | "maxBackoff" | "attemptTimeout">(field: F) =>
+  const duration = (field: "baseBackoff" | "maxBackoff" | "attemptTimeout") =>
     readDuration(field, given(field)) ?? defaults[field]
   const readDuration = (field: Field, input: Duration.Input) => {
     const read = Option.getOrUndefined(Duration.fromInput(input))

@@ -213,7 +213,7 @@ describe("case 8: registerStream", () => {
         results.map((result) => (Result.isSuccess(result) ? result.success : result.failure).workerId),
         fleet(30).map(({ id }) => id)
       )
-      assert.isTrue(Result.isFailure(results[1]!))
+      assert(results[1] !== undefined && Result.isFailure(results[1]))
     }).pipe(Effect.provide(layer))
   )
 

@@ -59,7 +59,7 @@ const metricsOf = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
     const series = new Map<string, unknown>()
     for (const { attributes = {}, id, state } of yield* Metric.snapshot) {
       const labels = Object.entries(attributes)
-        .sort(([left], [right]) => left.localeCompare(right))
+        .toSorted(([left], [right]) => left.localeCompare(right))
         .map(([name, value]) => `${name}=${value}`)
         .join(",")
       const value =

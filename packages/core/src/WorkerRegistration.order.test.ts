@@ -267,7 +267,11 @@ describe("case 11: a million different workers", () => {
             workers.map(
               (worker) =>
                 new Worker(
-                  { ...worker, id: WorkerId.make(`${prefix}-${worker.id}`) },
+                  {
+                    id: WorkerId.make(`${prefix}-${worker.id}`),
+                    capabilities,
+                    metadata: worker.metadata
+                  },
                   { disableChecks: true }
                 )
             )

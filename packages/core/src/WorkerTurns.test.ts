@@ -25,7 +25,7 @@ describe("WorkerTurns", () => {
           )
         )
       }
-      const calls = [call("1"), call("2"), call("3")].reverse()
+      const calls = [call("1"), call("2"), call("3")].toReversed()
       const fiber = yield* Effect.forkChild(Effect.all(calls, { concurrency: "unbounded" }))
       yield* TestClock.adjust("3 seconds")
       yield* Fiber.join(fiber)
