@@ -1,7 +1,9 @@
 /**
  * A file of workers, in any of the formats that Muster reads, as a stream of rows.
  */
-import { Effect, FileSystem, type PlatformError, type Scope, Sink, Stdio, Stream } from "effect"
+import { createReadStream } from "node:fs"
+import { NodeStream } from "@effect/platform-node"
+import { Effect, FileSystem, PlatformError, type Scope, Sink, Stdio, Stream } from "effect"
 import { WrongUsage } from "../WrongUsage.ts"
 import * as Csv from "./Csv.ts"
 import type { ColumnMapping } from "./CsvColumns.ts"
@@ -43,7 +45,7 @@ export const open = Effect.fnUntraced(function* (
   const name = path === standardInput ? "standard input" : path
   const size = yield* sizeOf(path)
   let bytesRead = 0
-  const source = yield* bytesOf(path)
+  const source = yield* bytesOf(path, size !== undefined)
   const counted = Stream.tap(source, (chunk) =>
     Effect.sync(() => {
       bytesRead += chunk.length
@@ -106,9 +108,21 @@ const sizeOf = Effect.fnUntraced(function* (path: string) {
   return info.type === "File" ? Number(info.size) : undefined
 })
 
-const bytesOf = Effect.fnUntraced(function* (path: string) {
+const bytesOf = Effect.fnUntraced(function* (path: string, isRegular: boolean) {
   if (path === standardInput) return (yield* Stdio.Stdio).stdin
-  return (yield* FileSystem.FileSystem).stream(path)
+  if (isRegular) return (yield* FileSystem.FileSystem).stream(path)
+  // FileSystem reads at positions, which a named pipe or `<(command)` does not have.
+  return NodeStream.fromReadable({
+    evaluate: () => createReadStream(path),
+    onError: (cause) =>
+      PlatformError.systemError({
+        module: "FileSystem",
+        method: "stream",
+        _tag: "Unknown",
+        pathOrDescriptor: path,
+        cause
+      })
+  })
 })
 
 const longestBeginning = 64 * 1024
@@ -143,6 +157,11 @@ const unreadableFile = (name: string) => (error: PlatformError.PlatformError) =>
     PermissionDenied: "permission denied"
   }
   return new FleetFileError({
-    message: `Cannot read ${name}: ${reasons[error.reason._tag] ?? error.message}.`
+    message: `Cannot read ${name}: ${reasons[error.reason._tag] ?? causeOf(error)}.`
   })
+}
+
+const causeOf = ({ cause, message, reason }: PlatformError.PlatformError): string => {
+  const origin = reason.cause ?? cause
+  return origin instanceof Error ? origin.message : message
 }

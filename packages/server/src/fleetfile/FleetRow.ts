@@ -4,6 +4,7 @@
  */
 import { InvalidWorker, Worker, type WorkerIssue } from "@muster/core"
 import { Duration, Effect, Predicate, Runtime, Schema } from "effect"
+import { CliError } from "effect/cli"
 import { isKubernetesObject, workerFromObject } from "./Kubernetes.ts"
 
 export interface FleetRow {
@@ -25,7 +26,9 @@ export class FleetFileError extends Schema.TaggedError<FleetFileError>("@muster/
   { message: Schema.String }
 ) {
   override readonly [Runtime.errorExitCode] = 1
-  override readonly [Runtime.errorReported] = false
+  override get [CliError.userMessage]() {
+    return this.message
+  }
 }
 
 /** How much of the text of an unreadable entry is kept, in characters. */

@@ -1,0 +1,75 @@
+/**
+ * The line that shows how far a command has come, on standard error of a terminal: redrawn ten times a second,
+ * cleared at the end.
+ */
+import { Clock, Effect, Schedule, type Scope, Stdio, Stream, Terminal } from "effect"
+
+export interface Progress {
+  /** Rows whose outcome is known. */
+  readonly settled: number
+  readonly failed: number
+  /** All rows, known or estimated; `undefined` where nothing says how many will come. */
+  readonly total: number | undefined
+  /** Whether `total` is a guess from the part that was read. */
+  readonly isEstimate: boolean
+}
+
+const redrawEvery = "100 millis"
+const eraseLine = "\r\u001b[2K"
+
+/** Draws until the scope closes. */
+export const show = Effect.fnUntraced(function* (
+  progress: () => Progress
+): Effect.fn.Return<void, never, Stdio.Stdio | Terminal.Terminal | Scope.Scope> {
+  const stdio = yield* Stdio.Stdio
+  const terminal = yield* Terminal.Terminal
+  const write = (text: string) => Effect.ignore(Stream.run(Stream.succeed(text), stdio.stderr()))
+  const startedAt = yield* Clock.monotonicTimeNanos
+  const draw = Effect.gen(function* () {
+    const columns = yield* terminal.columns
+    const elapsed = Number((yield* Clock.monotonicTimeNanos) - startedAt) / 1e9
+    yield* write(eraseLine + render(progress(), elapsed, columns > 0 ? columns : 80))
+  })
+  yield* Effect.addFinalizer(() => write(eraseLine))
+  yield* Effect.forkScoped(Effect.repeat(draw, Schedule.spaced(redrawEvery)))
+})
+
+const widestBar = 24
+
+/** One line of at most `columns` - 1 characters. */
+export const render = (progress: Progress, elapsedSeconds: number, columns: number): string => {
+  const { failed, isEstimate, settled, total } = progress
+  const rate = elapsedSeconds > 0 ? settled / elapsedSeconds : 0
+  const share = total === undefined || total === 0 ? undefined : Math.min(1, settled / total)
+  const parts = [
+    share === undefined ? undefined : `${Math.floor(share * 100)}%`.padStart(4),
+    total === undefined
+      ? count(settled)
+      : `${count(settled)}/${isEstimate ? "~" : ""}${count(Math.max(total, settled))}`,
+    `${count(Math.round(rate))}/s`,
+    share === undefined || rate === 0 || total === undefined
+      ? undefined
+      : `${formatSeconds(Math.max(0, total - settled) / rate)} left`,
+    `${count(failed)} failed`
+  ].filter((part) => part !== undefined)
+  const words = parts.join("  ")
+  const room = Math.min(widestBar, columns - 2 - words.length)
+  const line = share === undefined || room < 8 ? words : `${bar(share, room)} ${words}`
+  return line.slice(0, Math.max(0, columns - 1))
+}
+
+const bar = (share: number, width: number): string => {
+  const filled = Math.round(share * width)
+  return "█".repeat(filled) + "░".repeat(width - filled)
+}
+
+export const count = (value: number): string => value.toLocaleString("en-US")
+
+const formatSeconds = (seconds: number): string => {
+  const whole = Math.ceil(seconds)
+  if (whole < 60) return `${whole}s`
+  const minutes = Math.floor(whole / 60)
+  return minutes < 60
+    ? `${minutes}m ${String(whole % 60).padStart(2, "0")}s`
+    : `${Math.floor(minutes / 60)}h ${String(minutes % 60).padStart(2, "0")}m`
+}
