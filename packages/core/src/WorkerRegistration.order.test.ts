@@ -2,7 +2,7 @@ import * as v8 from "node:v8"
 import * as vm from "node:vm"
 import { assert, describe, it } from "@effect/vitest"
 import { TestScheduler } from "@muster/testing"
-import { Duration, Effect, Fiber, Layer, Option, References, Result } from "effect"
+import { Duration, Effect, Fiber, Layer, Metric, Option, References, Result, Scheduler } from "effect"
 import { TestClock } from "effect/testing"
 import { SchedulerRejected, SchedulerUnavailable } from "./SchedulerError.ts"
 import { SchedulerPort } from "./SchedulerPort.ts"
@@ -65,6 +65,37 @@ describe("case 9: interrupting the caller", () => {
       yield* Fiber.interrupt(call)
       assert.strictEqual((yield* Fiber.join(next)).attempts, 1)
     }).pipe(Effect.provide(layer))
+  )
+
+  it.effect("at any moment whatever gives the worker's turn back", () =>
+    Effect.gen(function* () {
+      const registration = yield* WorkerRegistration
+      const scheduler = yield* TestScheduler
+      yield* scheduler.onRegister("ci-1", [always(delay("1 second"))])
+      // The call yields after every so many operations; it is interrupted after so many of its yields.
+      for (let operations = 3; operations < 12; operations++) {
+        for (let yields = 0; yields < 40; yields++) {
+          for (const call of [registration.register(ci1), registration.registerBatch([ci1, ci1])]) {
+            const fiber = yield* call.pipe(
+              Effect.provideService(Scheduler.MaxOpsBeforeYield, operations),
+              Effect.forkChild({ startImmediately: true })
+            )
+            for (let turn = 0; turn < yields; turn++) yield* Effect.yieldNow
+            yield* Fiber.interrupt(fiber)
+          }
+        }
+      }
+      const next = yield* Effect.forkChild(registration.register(ci1))
+      yield* Effect.repeat(TestClock.adjust("1 second"), { times: 300 })
+      assert.isDefined(next.pollUnsafe(), "an interrupted call still holds the worker's turn")
+      const metrics = yield* Metric.snapshot
+      const inFlight = metrics.find(({ id }) => id === "worker_registration_in_flight")
+      assert.deepStrictEqual(inFlight?.state, { value: 0 })
+    }).pipe(
+      Effect.provide(layer),
+      Effect.provideService(Metric.MetricRegistry, new Map()),
+      Effect.provideService(References.MinimumLogLevel, "None")
+    )
   )
 
   it.effect("of a whole batch ends all of it", () =>

@@ -115,6 +115,14 @@ export class WorkerRegistration extends Context.Service<
   )
 }
 
+type AnyFiber = Fiber.Fiber<unknown, unknown>
+type Restore = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+type Send = (call: Call) => Effect.Effect<void, SchedulerError>
+
+/** Where a turn is taken: only what `restore` lets through can be interrupted, so a turn taken is a turn ended. */
+const uninterruptibly = <A, E>(f: (fiber: AnyFiber, restore: Restore) => Effect.Effect<A, E>) =>
+  Effect.uninterruptibleMask((restore) => Effect.withFiber((fiber) => f(fiber, restore)))
+
 const make = Effect.gen(function* () {
   const port = yield* SchedulerPort
   const config = yield* RegistrationConfig
@@ -125,43 +133,50 @@ const make = Effect.gen(function* () {
   const turns = new WorkerTurns()
   const schedule = lazily(retrySchedule(config, turns))
 
-  const open = (clock: Clock.Clock, kind: TurnKind, workerId: WorkerId, worker?: Worker): Call =>
-    new Call(turns.take(workerId, kind), nextGeneration(clock.currentTimeMillisUnsafe()), worker)
+  const open = (fiber: AnyFiber, kind: TurnKind, workerId: WorkerId, worker?: Worker): Call =>
+    new Call(
+      turns.take(workerId, kind),
+      nextGeneration(fiber.getRef(Clock.Clock).currentTimeMillisUnsafe()),
+      worker
+    )
 
-  const run = (
-    call: Call,
-    send: (call: Call) => Effect.Effect<void, SchedulerError>
-  ): Effect.Effect<Receipt, RegistrationError> =>
-    Effect.withFiber((fiber) => {
-      call.begin(fiber)
-      return ownTurn(call, turns, config).pipe(
-        Effect.andThen(Effect.retry(attempt(call, send, config), schedule)),
-        Effect.map(() => call.receipt()),
-        Effect.mapError((failure) => toRegistrationError(call, failure, config)),
-        Effect.onExit((exit) => {
-          turns.end(call.turn)
-          return call.end(exit)
-        }),
-        (effect) => call.withSpan(effect, fiber)
-      )
-    })
+  const run = (call: Call, send: Send, fiber: AnyFiber, restore: Restore) => {
+    call.begin(fiber)
+    const done = Effect.andThen(
+      ownTurn(call, turns, config),
+      Effect.retry(attempt(call, send, config), schedule)
+    )
+    return restore(done).pipe(
+      Effect.map(() => call.receipt()),
+      Effect.mapError((failure) => toRegistrationError(call, failure, config)),
+      Effect.onExit((exit) => {
+        turns.end(call.turn)
+        return call.end(exit)
+      }),
+      (effect) => call.withSpan(effect, fiber)
+    )
+  }
 
-  const sendRegister = (worker: Worker) => (call: Call) =>
-    port.register(worker, { generation: call.generation })
+  const runNow = (kind: TurnKind, workerId: WorkerId, send: Send, worker?: Worker) =>
+    uninterruptibly((fiber, restore) => run(open(fiber, kind, workerId, worker), send, fiber, restore))
 
-  const register = (worker: Worker) =>
-    Clock.clockWith((clock) => run(open(clock, "register", worker.id, worker), sendRegister(worker)))
+  const sendRegister =
+    (worker: Worker): Send =>
+    ({ generation }) =>
+      port.register(worker, { generation })
+
+  const register = (worker: Worker) => runNow("register", worker.id, sendRegister(worker), worker)
 
   const registerBatch = (workers: Iterable<Worker>) =>
-    Clock.clockWith((clock) => {
+    uninterruptibly((fiber, restore) => {
       // Every member takes its turn now, so that a call made later comes later, however long this batch takes.
       const members = Array.from(workers, (worker) => ({
         worker,
-        call: open(clock, "register", worker.id, worker)
+        call: open(fiber, "register", worker.id, worker)
       }))
-      return Effect.forEach(members, ({ call, worker }) => Effect.result(run(call, sendRegister(worker))), {
-        concurrency: config.batchConcurrency
-      }).pipe(
+      const runMember = ({ call, worker }: (typeof members)[number]) =>
+        uninterruptibly((fiber, restore) => Effect.result(run(call, sendRegister(worker), fiber, restore)))
+      return restore(Effect.forEach(members, runMember, { concurrency: config.batchConcurrency })).pipe(
         Effect.onInterrupt(() => Effect.sync(() => members.forEach(({ call }) => turns.end(call.turn))))
       )
     })
@@ -172,20 +187,16 @@ const make = Effect.gen(function* () {
     })
 
   const unregister = (workerId: WorkerId) =>
-    Clock.clockWith((clock) =>
-      run(open(clock, "unregister", workerId), ({ generation }) => port.unregister(workerId, { generation }))
-    )
+    runNow("unregister", workerId, ({ generation }) => port.unregister(workerId, { generation }))
 
   const verify = Effect.fnUntraced(function* (workerId: WorkerId) {
     const { get } = port
     let held = false
     if (get !== undefined) {
-      const receipt = yield* Clock.clockWith((clock) =>
-        run(open(clock, "verify", workerId), () =>
-          Effect.map(get(workerId), (found) => {
-            held = Option.isSome(found)
-          })
-        )
+      const receipt = yield* runNow("verify", workerId, () =>
+        Effect.map(get(workerId), (found) => {
+          held = Option.isSome(found)
+        })
       )
       if (held) return { ...receipt, action: "verified" as const }
     }
@@ -262,7 +273,7 @@ const isPast = (deadline: Duration.Duration, call: Call) => call.elapsedMillis >
 /** One call to the scheduler, cut off at the attempt's time-out or at the deadline, whichever comes first. */
 const attempt = (
   call: Call,
-  send: (call: Call) => Effect.Effect<void, SchedulerError>,
+  send: Send,
   { attemptTimeout, deadline }: RegistrationSettings
 ): Effect.Effect<void, AttemptFailed> =>
   Effect.withFiber((fiber) => {
