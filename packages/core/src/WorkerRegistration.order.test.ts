@@ -75,7 +75,10 @@ describe("case 9: interrupting the caller", () => {
       // The call yields after every so many operations; it is interrupted after so many of its yields.
       for (let operations = 3; operations < 12; operations++) {
         for (let yields = 0; yields < 40; yields++) {
-          for (const call of [registration.register(ci1), registration.registerBatch([ci1, ci1])]) {
+          for (const call of [
+            Effect.asVoid(registration.register(ci1)),
+            Effect.asVoid(registration.registerBatch([ci1, ci1]))
+          ]) {
             const fiber = yield* call.pipe(
               Effect.provideService(Scheduler.MaxOpsBeforeYield, operations),
               Effect.forkChild({ startImmediately: true })
