@@ -348,6 +348,14 @@ describe("case 5: the scheduler says when to come back", () => {
       }).pipe(Effect.provide(configured({})))
   )
 
+  it.effect("one that never ends is not obeyed", () =>
+    Effect.gen(function* () {
+      yield* registers([overloaded(Duration.infinity), succeed])
+      yield* register
+      assert.deepStrictEqual(yield* attemptTimes, [0, 100])
+    }).pipe(Effect.provide(configured({})))
+  )
+
   it.effect("jitter does not shorten it", () =>
     Effect.gen(function* () {
       yield* registers([overloaded("1 minute"), succeed])

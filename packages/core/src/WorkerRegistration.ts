@@ -372,8 +372,11 @@ const isRetryable = (error: SchedulerError): boolean => {
   }
 }
 
-const retryAfter = (error: SchedulerError): Duration.Duration =>
-  (error._tag === "SchedulerUnavailable" ? error.retryAfter : undefined) ?? Duration.zero
+/** A `retryAfter` that never ends is nonsense, not an order to wait for ever. */
+const retryAfter = (error: SchedulerError): Duration.Duration => {
+  const asked = error._tag === "SchedulerUnavailable" ? error.retryAfter : undefined
+  return asked !== undefined && Duration.isFinite(asked) ? asked : Duration.zero
+}
 
 /** Full and equal jitter as in Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015. */
 const withJitter = (
