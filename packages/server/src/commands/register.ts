@@ -1,15 +1,24 @@
 /**
  * `muster register FILE`: registers every worker of a file.
  */
-import { RegistrationConfig, WorkerRegistration } from "@muster/core"
-import { Config, Effect, Layer, Logger, Option, References } from "effect"
-import { Argument, Command, Flag, GlobalFlag } from "effect/cli"
+import { NodeHttpClient } from "@effect/platform-node"
+import { Duration, Effect, Layer, Option, Schema } from "effect"
+import { Argument, Command, Flag } from "effect/cli"
 import { parseMappings } from "../fleetfile/CsvColumns.ts"
 import { formats } from "../fleetfile/Format.ts"
 import { registerDirectly } from "../register/Direct.ts"
+import { parseAddress } from "../register/MusterService.ts"
 import { registerFile } from "../register/RegisterFile.ts"
-import { defaultScheduler, schedulerLayer } from "../Schedulers.ts"
+import { registerThroughService } from "../register/ThroughService.ts"
+import { defaultScheduler } from "../Schedulers.ts"
 import { WrongUsage } from "../WrongUsage.ts"
+import {
+  configuration,
+  logging,
+  registrationLayer,
+  schedulerName,
+  wrongConfigurationIsUsage
+} from "./registration.ts"
 
 const parameters = {
   file: Argument.String("file").pipe(
@@ -29,6 +38,13 @@ const parameters = {
     Flag.withMetavar("URL"),
     Flag.withDescription(
       "Goes through the Muster service at this address instead of driving a scheduler itself"
+    ),
+    Flag.optional
+  ),
+  wait: Flag.String("wait").pipe(
+    Flag.withMetavar("DURATION"),
+    Flag.withDescription(
+      'With --server: waits as long for each worker to be registered, such as "30 seconds"'
     ),
     Flag.optional
   ),
@@ -57,61 +73,75 @@ const parameters = {
   )
 }
 
-/** Built on its own, so that the number of workers in flight that a flag asks for comes before the environment's. */
-const configuration = (concurrency: number | undefined) => {
-  const environment = RegistrationConfig.layerConfigWith({ jitter: "full" })
-  return concurrency === undefined
-    ? environment
-    : Layer.effect(
-        RegistrationConfig,
-        Effect.map(RegistrationConfig, (config) => ({ ...config, batchConcurrency: concurrency }))
-      ).pipe(Layer.provide(environment))
-}
+type Flags = Command.Command.Config.Infer<typeof parameters>
 
-const registrationLayer = (scheduler: string, concurrency: number | undefined) =>
-  WorkerRegistration.layer.pipe(
-    Layer.provide(configuration(concurrency)),
-    Layer.catchTag(["InvalidRegistrationConfig", "ConfigError"], ({ message }) =>
-      Layer.effectDiscard(Effect.fail(new WrongUsage({ message })))
-    ),
-    Layer.provide(schedulerLayer(scheduler))
-  )
+const optionsOf = Effect.fnUntraced(function* (flags: Flags) {
+  return {
+    file: flags.file,
+    format: Option.getOrUndefined(flags.format),
+    mappings: yield* parseMappings(flags.column),
+    report: Option.getOrUndefined(flags.report),
+    json: flags.json,
+    progress: !flags.verbose
+  }
+})
 
-/** Core logs every outcome. The summary lists the failures, so the log is for those who ask for it. */
-const logging = Effect.fnUntraced(function* (verbose: boolean) {
-  const level = yield* GlobalFlag.LogLevel
-  return Layer.mergeAll(
-    Logger.layer([Logger.withConsoleError(Logger.formatLogFmt)]),
-    Option.isSome(level) ? Layer.empty : Layer.succeed(References.MinimumLogLevel, verbose ? "Warn" : "None")
+/** Drives the scheduler from this process. */
+const runDirectly = Effect.fnUntraced(function* (flags: Flags) {
+  if (Option.isSome(flags.wait)) {
+    return yield* new WrongUsage({
+      message: "--wait is for --server: without it, every worker is waited for anyway"
+    })
+  }
+  const concurrency = Option.getOrUndefined(flags.concurrency)
+  if (concurrency !== undefined && concurrency < 1) {
+    return yield* new WrongUsage({ message: `--concurrency must be 1 or more, but is ${concurrency}` })
+  }
+  const scheduler = yield* schedulerName(flags.scheduler)
+  const options = { ...(yield* optionsOf(flags)), scheduler, server: undefined }
+  yield* registerFile(options, registerDirectly).pipe(
+    Effect.provide(registrationLayer(scheduler, configuration(concurrency)))
   )
 })
+
+/** Goes through a running service, which drives its scheduler. */
+const runThroughService = Effect.fnUntraced(function* (flags: Flags, server: string) {
+  for (const [name, flag] of Object.entries({ scheduler: flags.scheduler, concurrency: flags.concurrency })) {
+    if (flag._tag === "Some") {
+      return yield* new WrongUsage({
+        message: `--${name} and --server exclude each other: the service has its own`
+      })
+    }
+  }
+  const address = yield* parseAddress(server)
+  const wait = Option.isSome(flags.wait) ? yield* parseWait(flags.wait.value) : undefined
+  const options = { ...(yield* optionsOf(flags)), scheduler: undefined, server: address }
+  yield* registerFile(options, registerThroughService({ address, wait })).pipe(
+    Effect.provide(
+      Layer.merge(NodeHttpClient.layerUndici, wrongConfigurationIsUsage(configuration(undefined)))
+    )
+  )
+})
+
+const parseWait = (text: string): Effect.Effect<Duration.Duration, WrongUsage> =>
+  decodeDuration(text).pipe(
+    Effect.filterOrFail((wait) => Duration.isFinite(wait) && Duration.isGreaterThan(wait, Duration.zero)),
+    Effect.mapError(
+      () =>
+        new WrongUsage({ message: `--wait ${JSON.stringify(text)} is not a duration such as "30 seconds"` })
+    )
+  )
+
+const decodeDuration = Schema.decodeUnknownEffect(Schema.DurationFromString)
 
 export const register = Command.make(
   "register",
   parameters,
   Effect.fnUntraced(function* (flags) {
-    const concurrency = Option.getOrUndefined(flags.concurrency)
-    if (concurrency !== undefined && concurrency < 1) {
-      return yield* new WrongUsage({ message: `--concurrency must be 1 or more, but is ${concurrency}` })
-    }
-    const mappings = yield* parseMappings(flags.column)
-    const scheduler = Option.isSome(flags.scheduler)
-      ? flags.scheduler.value
-      : yield* Config.String("MUSTER_SCHEDULER").pipe(Config.withDefault(defaultScheduler))
-    const options = {
-      file: flags.file,
-      format: Option.getOrUndefined(flags.format),
-      mappings,
-      report: Option.getOrUndefined(flags.report),
-      json: flags.json,
-      progress: !flags.verbose,
-      scheduler,
-      server: undefined
-    }
-    yield* Effect.scoped(registerFile(options, registerDirectly)).pipe(
-      Effect.provide(registrationLayer(scheduler, concurrency)),
-      Effect.provide(yield* logging(flags.verbose))
-    )
+    const run = Option.isSome(flags.server)
+      ? runThroughService(flags, flags.server.value)
+      : runDirectly(flags)
+    yield* Effect.scoped(run).pipe(Effect.provide(yield* logging(flags.verbose)))
   })
 ).pipe(
   Command.withDescription(

@@ -42,10 +42,9 @@ export interface RegisterOptions {
 type Rows = Stream.Stream<FleetRow, FleetFileError | WrongUsage>
 
 /** The summary has said what there is to say; the exit code is 1. */
-export class NotAllRegistered extends Schema.TaggedError<NotAllRegistered>("@muster/server/NotAllRegistered")(
-  "NotAllRegistered",
-  { message: Schema.String }
-) {
+export class NotAllDone extends Schema.TaggedError<NotAllDone>("@muster/server/NotAllDone")("NotAllDone", {
+  message: Schema.String
+}) {
   override readonly [Runtime.errorExitCode] = 1
   override readonly [Runtime.errorReported] = false
 }
@@ -61,7 +60,7 @@ export const registerFile = Effect.fnUntraced(function* <E, R>(
   registerAll: (rows: Rows, ledger: Ledger) => Effect.Effect<void, E, R>
 ): Effect.fn.Return<
   void,
-  E | Failed | NotAllRegistered,
+  E | Failed | NotAllDone,
   R | FileSystem.FileSystem | Stdio.Stdio | Terminal.Terminal | Scope.Scope
 > {
   const startedAt = yield* Clock.monotonicTimeNanos
@@ -106,7 +105,7 @@ export const registerFile = Effect.fnUntraced(function* <E, R>(
     Effect.flatMap(Effect.exit(restore(Effect.scoped(work))), (exit) => Effect.andThen(finish(exit), exit))
   )
   const { failed } = ledger.tally
-  if (failed > 0) return yield* new NotAllRegistered({ message: `${failed} rows failed` })
+  if (failed > 0) return yield* new NotAllDone({ message: `${failed} rows failed` })
 })
 
 const markComplete = (ledger: Ledger) =>

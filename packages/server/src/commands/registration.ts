@@ -1,0 +1,61 @@
+/**
+ * What the commands share that drive a scheduler from their own process.
+ */
+import { type InvalidRegistrationConfig, RegistrationConfig, WorkerRegistration } from "@muster/core"
+import { Config, Effect, Layer, Logger, Option, References } from "effect"
+import { GlobalFlag } from "effect/cli"
+import { defaultScheduler, schedulerLayer } from "../Schedulers.ts"
+import { WrongUsage } from "../WrongUsage.ts"
+
+/** The environment's configuration. The number of workers in flight that a flag asks for comes before it. */
+export const configuration = (concurrency: number | undefined) => {
+  const environment = RegistrationConfig.layerConfigWith({ jitter: "full" })
+  return concurrency === undefined
+    ? environment
+    : Layer.effect(
+        RegistrationConfig,
+        Effect.map(RegistrationConfig, (config) => ({ ...config, batchConcurrency: concurrency }))
+      ).pipe(Layer.provide(environment))
+}
+
+/** A variable that makes no sense is wrong usage, told as such. */
+export const wrongConfigurationIsUsage = <A, R>(
+  layer: Layer.Layer<A, InvalidRegistrationConfig | Config.ConfigError | WrongUsage, R>
+): Layer.Layer<A, WrongUsage, R> =>
+  Layer.catchTag(layer, ["InvalidRegistrationConfig", "ConfigError"], ({ message }) =>
+    Layer.unwrap(Effect.fail(new WrongUsage({ message })))
+  )
+
+/** Registration over the scheduler that `--scheduler` names. */
+export const registrationLayer = (
+  scheduler: string,
+  config: ReturnType<typeof configuration>
+): Layer.Layer<WorkerRegistration, WrongUsage> =>
+  WorkerRegistration.layer.pipe(
+    Layer.provide(config),
+    Layer.provide(schedulerLayer(scheduler)),
+    wrongConfigurationIsUsage
+  )
+
+/** The value of `--scheduler`, or of its variable. */
+export const schedulerName = (flag: Option.Option<string>): Effect.Effect<string, WrongUsage> =>
+  Option.match(flag, {
+    onNone: () =>
+      Config.String("MUSTER_SCHEDULER").pipe(
+        Config.withDefault(defaultScheduler),
+        Effect.mapError(({ message }) => new WrongUsage({ message }))
+      ),
+    onSome: Effect.succeed
+  })
+
+/**
+ * Core logs every outcome. The output of a command lists the failures, so the log, on standard error, is for those
+ * who ask for it: `--verbose` for warnings and errors, `--log-level` for more.
+ */
+export const logging = Effect.fnUntraced(function* (verbose: boolean) {
+  const level = yield* GlobalFlag.LogLevel
+  return Layer.merge(
+    Logger.layer([Logger.withConsoleError(Logger.formatLogFmt)]),
+    Option.isSome(level) ? Layer.empty : Layer.succeed(References.MinimumLogLevel, verbose ? "Warn" : "None")
+  )
+})

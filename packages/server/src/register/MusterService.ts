@@ -1,0 +1,168 @@
+/**
+ * A running Muster service, as the commands see it: where it is, what it answers, and why it could not.
+ */
+import { Effect, Option, Predicate, Runtime, Schema, Stream } from "effect"
+import { CliError } from "effect/cli"
+import { Ndjson } from "effect/encoding"
+import { HttpClient, type HttpClientError, HttpClientRequest, type HttpClientResponse } from "effect/http"
+import { WrongUsage } from "../WrongUsage.ts"
+
+/** The service could not be reached, or answered nothing that helps. */
+export class ServiceUnavailable extends Schema.TaggedError<ServiceUnavailable>(
+  "@muster/server/ServiceUnavailable"
+)("ServiceUnavailable", {
+  message: Schema.String,
+  /** Whether the same request can succeed later. */
+  retryable: Schema.Boolean,
+  /** Seconds that the service asks to wait. */
+  retryAfter: Schema.optional(Schema.Finite)
+}) {
+  override readonly [Runtime.errorExitCode] = 1
+  override get [CliError.userMessage]() {
+    return this.message
+  }
+}
+
+/** What is used of a problem document (RFC 9457). */
+export const Problem = Schema.Struct({
+  type: Schema.optional(Schema.String),
+  title: Schema.optional(Schema.String),
+  detail: Schema.optional(Schema.String),
+  errors: Schema.optional(Schema.Array(Schema.Struct({ path: Schema.String, message: Schema.String })))
+})
+export type Problem = typeof Problem.Type
+
+/** One line of the answer to a batch: what became of the worker on line `line` of the request. */
+export const BatchResult = Schema.Struct({
+  line: Schema.Int,
+  status: Schema.Int,
+  problem: Schema.optional(Problem)
+})
+export type BatchResult = typeof BatchResult.Type
+
+/** The value of `--server`: the address of a service, without a slash at its end. */
+export const parseAddress = (address: string): Effect.Effect<string, WrongUsage> =>
+  Option.match(Option.liftThrowable(() => new URL(address))(), {
+    onNone: () => Effect.fail(wrongAddress(address)),
+    onSome: ({ protocol }) =>
+      protocol === "http:" || protocol === "https:"
+        ? Effect.succeed(address.replace(/\/+$/, ""))
+        : Effect.fail(wrongAddress(address))
+  })
+
+const wrongAddress = (address: string) =>
+  new WrongUsage({
+    message: `--server ${JSON.stringify(address.slice(0, 200))} is not the address of a service, such as http://127.0.0.1:7070`
+  })
+
+/** Posts workers, one on each line, and tells what became of each as the service answers. */
+export const postBatch = (
+  address: string,
+  body: string,
+  waitSeconds: number | undefined
+): Stream.Stream<BatchResult, ServiceUnavailable, HttpClient.HttpClient> =>
+  HttpClientRequest.post(`${address}/v1/workers/batch`).pipe(
+    HttpClientRequest.bodyText(body, "application/x-ndjson"),
+    HttpClientRequest.accept("application/x-ndjson"),
+    waitSeconds === undefined
+      ? (request) => request
+      : HttpClientRequest.setHeader("prefer", `wait=${waitSeconds}`),
+    send(address),
+    Effect.map((response) => Stream.mapError(response.stream, unreachable(address))),
+    Stream.unwrap,
+    Stream.pipeThroughChannelOrFail(
+      Ndjson.decodeSchema(BatchResult)<ServiceUnavailable>({ ignoreEmptyLines: true })
+    ),
+    Stream.mapError((error) =>
+      error._tag === "ServiceUnavailable"
+        ? error
+        : new ServiceUnavailable({
+            message: `${address} answered something that is no result of a batch: is it a Muster service?`,
+            retryable: false
+          })
+    )
+  )
+
+/** Tells a service that a worker is gone. `false`: it knows no such worker. */
+export const deleteWorker = Effect.fnUntraced(function* (
+  address: string,
+  id: string
+): Effect.fn.Return<boolean, ServiceUnavailable, HttpClient.HttpClient> {
+  const request = HttpClientRequest.delete(`${address}/v1/workers/${encodeURIComponent(id)}`)
+  const client = yield* HttpClient.HttpClient
+  const response = yield* Effect.mapError(client.execute(request), unreachable(address))
+  if (response.status !== 404) {
+    yield* succeeded(address, response)
+    return true
+  }
+  const problem = yield* problemOf(response)
+  if (problem?.type?.endsWith(":unknown-worker") === true) return false
+  return yield* refused(address, response.status, problem)
+})
+
+const send =
+  (address: string) =>
+  (
+    request: HttpClientRequest.HttpClientRequest
+  ): Effect.Effect<HttpClientResponse.HttpClientResponse, ServiceUnavailable, HttpClient.HttpClient> =>
+    HttpClient.execute(request).pipe(
+      Effect.mapError(unreachable(address)),
+      Effect.flatMap((response) => succeeded(address, response))
+    )
+
+const succeeded = Effect.fnUntraced(function* (
+  address: string,
+  response: HttpClientResponse.HttpClientResponse
+): Effect.fn.Return<HttpClientResponse.HttpClientResponse, ServiceUnavailable> {
+  if (response.status >= 200 && response.status < 300) return response
+  const retryAfter = Number(response.headers["retry-after"])
+  return yield* refused(
+    address,
+    response.status,
+    yield* problemOf(response),
+    Number.isFinite(retryAfter) ? retryAfter : undefined
+  )
+})
+
+const refused = (address: string, status: number, problem: Problem | undefined, retryAfter?: number) =>
+  new ServiceUnavailable({
+    message:
+      problem === undefined
+        ? `${address} answered with status ${status}: is it a Muster service?`
+        : `${address} answered with status ${status}: ${describe(problem)}`,
+    retryable: isRetryable(status),
+    retryAfter
+  })
+
+/** Whether the same request can be answered differently later (RFC 9110). */
+export const isRetryable = (status: number): boolean => status >= 500 || status === 408 || status === 429
+
+/** What a problem says, in one line. */
+export const describe = ({ detail, errors, title }: Problem): string => {
+  const issues = (errors ?? []).map(({ message, path }) => (path === "" ? message : `${path}: ${message}`))
+  return issues.length > 0 ? issues.join("; ") : (detail ?? title ?? "no reason was given")
+}
+
+const decodeProblem = Schema.decodeUnknownEffect(Problem)
+
+const problemOf = (response: HttpClientResponse.HttpClientResponse): Effect.Effect<Problem | undefined> =>
+  response.json.pipe(
+    Effect.flatMap(decodeProblem),
+    Effect.map((problem) =>
+      problem.type === undefined && problem.title === undefined ? undefined : problem
+    ),
+    Effect.orElseSucceed(() => undefined)
+  )
+
+const unreachable = (address: string) => (error: HttpClientError.HttpClientError) =>
+  new ServiceUnavailable({
+    message: `The service at ${address} cannot be reached: ${rootCause(error.reason)}. Check that it runs and that the address is right.`,
+    retryable: true
+  })
+
+/** The innermost reason, which is the one that names address and cause (`connect ECONNREFUSED 127.0.0.1:7070`). */
+const rootCause = (error: unknown): string => {
+  if (Predicate.hasProperty(error, "cause") && error.cause !== undefined) return rootCause(error.cause)
+  if (error instanceof AggregateError && error.errors.length > 0) return rootCause(error.errors[0])
+  return error instanceof Error && error.message !== "" ? error.message : String(error)
+}
