@@ -104,11 +104,13 @@ const unique = SchemaGetter.transform((tags: ReadonlyArray<string>) => Array.fro
 
 const timestampRule = "an RFC 3339 timestamp such as 2026-01-31T12:00:00Z"
 
-// JavaScript reads 31 February as 3 March.
+// JavaScript reads 31 February as 3 March, so the last days of a month are looked at more closely.
 const hasRealDate = (timestamp: string): boolean => {
-  const [year, month, day] = timestamp.slice(0, 10).split("-").map(Number)
-  if (year === undefined || month === undefined || day === undefined) return false
-  return day <= new Date(Date.UTC(year, month, 0)).getUTCDate() && !Number.isNaN(Date.parse(timestamp))
+  if (Number.isNaN(Date.parse(timestamp))) return false
+  const day = Number(timestamp.slice(8, 10))
+  if (day <= 28) return true
+  const lastOfMonth = Date.UTC(Number(timestamp.slice(0, 4)), Number(timestamp.slice(5, 7)), 0)
+  return day <= new Date(lastOfMonth).getUTCDate()
 }
 
 /** An RFC 3339 timestamp (RFC 3339, section 5.6), kept in UTC; written with milliseconds and `Z`. */
