@@ -1,0 +1,65 @@
+/**
+ * The `muster` command line: its commands, and how each of them ends. Exit codes: 0 success, 1 something that was
+ * asked for failed, 2 wrong usage, 130 and 143 interrupted by SIGINT and SIGTERM.
+ */
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import { Cause, Config, Console, Effect, Exit, Layer, Option, References, Runtime } from "effect"
+import { CliError, Command } from "effect/cli"
+import { register } from "./commands/register.ts"
+import { serve } from "./commands/serve.ts"
+import { ProcessSignals } from "./Termination.ts"
+import { version } from "./version.ts"
+import { WrongUsage } from "./WrongUsage.ts"
+
+const muster = Command.make("muster").pipe(
+  Command.withDescription(
+    "Registers every provisioned worker with its scheduler, and unregisters every worker that is gone."
+  ),
+  Command.withSubcommands([serve, register])
+)
+
+const levels = ["All", "Trace", "Debug", "Info", "Warn", "Error", "Fatal", "None"] as const
+
+const logLevel: Layer.Layer<never, WrongUsage> = Layer.unwrap(
+  Effect.gen(function* () {
+    const given = yield* Config.option(Config.String("MUSTER_LOG_LEVEL")).pipe(Effect.orDie)
+    if (Option.isNone(given)) return Layer.empty
+    const level = levels.find((level) => level.toLowerCase() === given.value.toLowerCase())
+    if (level !== undefined) return Layer.succeed(References.MinimumLogLevel, level)
+    return yield* new WrongUsage({ message: `MUSTER_LOG_LEVEL must be one of ${levels.join(", ")}` })
+  })
+)
+
+/** Tells, on standard error, what kept a command from succeeding. Wrong usage of flags has been told already. */
+const explain = (cause: Cause.Cause<unknown>): Effect.Effect<void> => {
+  if (Cause.hasInterruptsOnly(cause)) return Effect.void
+  const error = Cause.squash(cause)
+  if (CliError.isCliError(error)) return Effect.void
+  const isExpected = cause.reasons.some(Cause.isFailReason) && error instanceof Error
+  return Console.error(isExpected ? error.message : Cause.pretty(cause))
+}
+
+const exitCode = (exit: Exit.Exit<unknown, unknown>, signals: ProcessSignals): number => {
+  if (Exit.isSuccess(exit)) return 0
+  if (Cause.hasInterruptsOnly(exit.cause)) return signals.exitCode
+  const error = Cause.squash(exit.cause)
+  if (CliError.isCliError(error)) return error._tag === "ShowHelp" && error.errors.length === 0 ? 0 : 2
+  return Runtime.getErrorExitCode(error)
+}
+
+/** Runs `muster` with these arguments, and ends the process. */
+export const main = (args: ReadonlyArray<string>): void => {
+  const signals = new ProcessSignals()
+  const run = Runtime.makeRunMain(({ fiber, teardown }) => {
+    signals.attach(fiber)
+    fiber.addObserver((exit) => teardown(exit, (code) => process.exit(code)))
+  })
+  Command.runWith(muster, { version })(args).pipe(
+    Effect.provide(Layer.mergeAll(NodeServices.layer, logLevel, signals.layer)),
+    Effect.tapCause(explain),
+    run({
+      disableErrorReporting: true,
+      teardown: (exit, onExit) => onExit(exitCode(exit, signals))
+    })
+  )
+}

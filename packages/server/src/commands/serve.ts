@@ -1,0 +1,60 @@
+/**
+ * `muster serve`: runs the service. What it needs is loaded when it runs, so that other commands start faster.
+ */
+import { Effect, Layer, Logger, Schema } from "effect"
+import { Command, Flag } from "effect/cli"
+import { maximumPort, resolveSettings } from "../ServeSettings.ts"
+
+const portRule = `a port, a whole number from 0 to ${maximumPort}`
+
+const Port = Schema.Finite.check(
+  Schema.isInt({ expected: portRule }),
+  Schema.isBetween({ minimum: 0, maximum: maximumPort }, { expected: portRule })
+)
+
+const flags = {
+  host: Flag.String("host").pipe(
+    Flag.withMetavar("HOST"),
+    Flag.withDescription("The address to listen on (MUSTER_HOST); 127.0.0.1 if not given"),
+    Flag.optional
+  ),
+  port: Flag.Int("port").pipe(
+    Flag.withSchema(Port),
+    Flag.withMetavar("PORT"),
+    Flag.withDescription("The port to listen on, 0 for any free one (MUSTER_PORT); 7070 if not given"),
+    Flag.optional
+  ),
+  scheduler: Flag.String("scheduler").pipe(
+    Flag.withMetavar("SCHEDULER"),
+    Flag.withDescription("The scheduler to register workers with (MUSTER_SCHEDULER); embedded if not given"),
+    Flag.optional
+  ),
+  store: Flag.String("store").pipe(
+    Flag.withMetavar("STORE"),
+    Flag.withDescription("Where the wanted state is kept (MUSTER_STORE); memory if not given"),
+    Flag.optional
+  )
+}
+
+export const serve = Command.make(
+  "serve",
+  flags,
+  Effect.fnUntraced(function* (flags) {
+    const settings = yield* resolveSettings(flags)
+    const { runService } = yield* Effect.promise(() => import("../Service.ts"))
+    yield* Effect.provide(runService(settings), logger)
+  })
+).pipe(
+  Command.withDescription(
+    "Runs the service: an HTTP API that takes workers in and keeps the scheduler in step with them."
+  ),
+  Command.withExamples([
+    { command: "muster serve", description: "Listen on http://127.0.0.1:7070 with the embedded scheduler" },
+    { command: "MUSTER_HOST=0.0.0.0 muster serve --port 8080", description: "Listen on all addresses" }
+  ])
+)
+
+/** For people on a terminal, one JSON object per line for programs. */
+const logger: Layer.Layer<never> = Layer.suspend(() =>
+  Logger.layer([process.stdout.isTTY ? Logger.consolePretty() : Logger.consoleJson])
+)

@@ -1,0 +1,163 @@
+/**
+ * The fleet: the state that is wanted of every worker, and what has become of it. Changes are accepted at once and
+ * carried to the scheduler behind the caller's back; whoever wants to know how one ended waits for it.
+ *
+ * In this version the fleet lives in memory.
+ */
+import type { SchedulerPort, Worker, WorkerId } from "@muster/core"
+import { Clock, Context, Effect, Layer, Option, Schema } from "effect"
+import type { Entry, EventPlace, WorkerStatus } from "./FleetEntry.ts"
+import type { ListFilter } from "./FleetIndex.ts"
+import { fleetDefaults } from "./FleetDefaults.ts"
+import { makeReconciler, type ReconcilerOptions } from "./FleetReconciler.ts"
+import type { Change } from "./FleetState.ts"
+
+/** As many changes are unfinished as the fleet takes; some will be done soon. */
+export class FleetFull extends Schema.TaggedError<FleetFull>("@muster/server/FleetFull")("FleetFull", {
+  unfinished: Schema.Int
+}) {}
+
+/** No worker of this id is known. */
+export class UnknownWorker extends Schema.TaggedError<UnknownWorker>("@muster/server/UnknownWorker")(
+  "UnknownWorker",
+  { workerId: Schema.String }
+) {}
+
+/** The worker is on its way out, or gone. */
+export class WorkerGone extends Schema.TaggedError<WorkerGone>("@muster/server/WorkerGone")("WorkerGone", {
+  workerId: Schema.String
+}) {}
+
+/** An accepted change. `outdated`: a newer event of the same source came first, and this one changed nothing. */
+export interface Accepted extends WorkerStatus {
+  readonly outdated: boolean
+}
+
+export interface ChangeOptions {
+  /** Where the change comes from an event that says when it happened. */
+  readonly place?: EventPlace | undefined
+}
+
+export interface WantOptions extends ChangeOptions {
+  /** Whether the sender said when the worker was provisioned; otherwise that time is not part of its content. */
+  readonly saidWhenProvisioned: boolean
+}
+
+/** One page of a listing; `next` is where the next one begins. */
+export interface StatusPage {
+  readonly items: ReadonlyArray<WorkerStatus>
+  readonly next: number | undefined
+  readonly total: number
+}
+
+export interface FleetOptions extends ReconcilerOptions {}
+
+export class Fleet extends Context.Service<
+  Fleet,
+  {
+    /** Wants a worker registered. The same content again changes nothing and keeps its generation. */
+    readonly want: (worker: Worker, options: WantOptions) => Effect.Effect<Accepted, FleetFull>
+    /** Wants a worker that is known unregistered. */
+    readonly terminate: (workerId: WorkerId) => Effect.Effect<Accepted, FleetFull | UnknownWorker>
+    /** Wants a worker unregistered, known or not: the scheduler may know what the fleet does not. */
+    readonly drop: (workerId: WorkerId, options: ChangeOptions) => Effect.Effect<Accepted, FleetFull>
+    /** A worker says that it is ready: verifies that the scheduler has it, and registers it again if not. */
+    readonly ready: (
+      workerId: WorkerId,
+      options: ChangeOptions
+    ) => Effect.Effect<Accepted, FleetFull | UnknownWorker | WorkerGone>
+    readonly get: (workerId: WorkerId) => Effect.Effect<Option.Option<WorkerStatus>>
+    /** The workers after `after` (0: from the beginning) in the order in which they became known. */
+    readonly list: (filter: ListFilter, limit: number, after: number) => Effect.Effect<StatusPage>
+    /**
+     * Waits until a change is done: until the worker is registered, with this or a newer state, or failed, or is
+     * not wanted any more. Never fails; a worker that was forgotten meanwhile shows its last state.
+     */
+    readonly settled: (workerId: WorkerId, generation: number) => Effect.Effect<WorkerStatus>
+    /** Waits until the fleet takes one more unfinished change. */
+    readonly room: Effect.Effect<void>
+    /** How many changes are unfinished, and how many calls are under way. */
+    readonly load: Effect.Effect<{
+      readonly unfinished: number
+      readonly inFlight: number
+      readonly known: number
+    }>
+    /** Waits until everything that can be tried now has been tried. */
+    readonly drained: Effect.Effect<void>
+    readonly options: FleetOptions
+  }
+>()("@muster/server/Fleet") {
+  static readonly layerWith = (options: Partial<FleetOptions>): Layer.Layer<Fleet, never, SchedulerPort> =>
+    Layer.effect(
+      Fleet,
+      Effect.suspend(() => make({ ...fleetDefaults, ...options }))
+    )
+
+  static readonly layer = Fleet.layerWith({})
+}
+
+const make = Effect.fnUntraced(function* (options: FleetOptions) {
+  const { drained, inFlight, state } = yield* makeReconciler(options)
+
+  const accept = (change: (now: number) => Change): Effect.Effect<Accepted, FleetFull> =>
+    Clock.clockWith((clock) => {
+      const result = change(clock.currentTimeMillisUnsafe())
+      return result._tag === "Full"
+        ? Effect.fail(new FleetFull({ unfinished: state.unfinished }))
+        : Effect.succeed({ ...result.entry.status, outdated: result._tag === "Outdated" })
+    })
+
+  const known = (workerId: WorkerId): Effect.Effect<Entry, UnknownWorker> =>
+    Effect.suspend(() => {
+      const entry = state.index.get(workerId)
+      return entry === undefined ? Effect.fail(new UnknownWorker({ workerId })) : Effect.succeed(entry)
+    })
+
+  return Fleet.of({
+    options,
+    want: (worker, { place, saidWhenProvisioned }) =>
+      accept((now) => state.want(worker, saidWhenProvisioned, now, place)),
+    terminate: (workerId) =>
+      Effect.andThen(
+        known(workerId),
+        accept((now) => state.drop(workerId, now))
+      ),
+    drop: (workerId, { place }) => accept((now) => state.drop(workerId, now, place)),
+    ready: Effect.fnUntraced(function* (workerId, { place }) {
+      const entry = yield* known(workerId)
+      if (entry.desired === "unregistered") return yield* new WorkerGone({ workerId })
+      return yield* accept((now) => state.ready(entry, now, place))
+    }),
+    get: (workerId) => Effect.sync(() => Option.fromUndefinedOr(state.index.get(workerId)?.status)),
+    list: (filter, limit, after) =>
+      Effect.sync(() => {
+        const { entries, next, total } = state.index.list(filter, limit, after)
+        return { items: entries.map(({ status }) => status), next, total }
+      }),
+    settled: (workerId, generation) =>
+      Effect.flatMap(Effect.orDie(known(workerId)), (entry) => settled(entry, generation)),
+    room: state.room.await,
+    load: Effect.sync(() => ({
+      unfinished: state.unfinished,
+      inFlight: inFlight(),
+      known: state.index.size
+    })),
+    drained
+  })
+})
+
+const isSettled = (entry: Entry, generation: number): boolean =>
+  entry.generation >= generation && (!entry.unfinished || entry.desired === "unregistered")
+
+const settled = (entry: Entry, generation: number): Effect.Effect<WorkerStatus> =>
+  Effect.callback<WorkerStatus>((resume) => {
+    if (isSettled(entry, generation)) return resume(Effect.succeed(entry.status))
+    const observer = () => {
+      if (!isSettled(entry, generation)) return
+      entry.observers?.delete(observer)
+      resume(Effect.succeed(entry.status))
+    }
+    entry.observers ??= new Set()
+    entry.observers.add(observer)
+    return Effect.sync(() => entry.observers?.delete(observer))
+  })

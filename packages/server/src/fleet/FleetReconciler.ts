@@ -1,0 +1,223 @@
+/**
+ * The loop that makes the scheduler's state equal the wanted one. It is level-triggered: a call carries what is
+ * wanted at the moment it is sent, however many changes led there. Each call with its quick retries is
+ * `WorkerRegistration`'s; what is added here is the long wait between two of them, for as long as the worker is
+ * wanted.
+ */
+import {
+  type RegistrationError,
+  SchedulerPort,
+  SchedulerRejected,
+  WorkerLookup,
+  WorkerReady,
+  WorkerRegistration,
+  type SchedulerError,
+  type WorkerId
+} from "@muster/core"
+import {
+  Cause,
+  Clock,
+  Context,
+  Duration,
+  Effect,
+  Exit,
+  Latch,
+  Layer,
+  Option,
+  Queue,
+  Random,
+  Scope
+} from "effect"
+import type { Entry, Failure, FailureType } from "./FleetEntry.ts"
+import { type FleetLimits, FleetState } from "./FleetState.ts"
+
+export interface ReconcilerOptions extends FleetLimits {
+  /** Most calls to the scheduler at the same time, retries included; an integer ≥ 1. */
+  readonly concurrency: number
+  /** The wait after the first call that failed and can be repeated; it doubles with each further one. */
+  readonly retryDelay: Duration.Duration
+  readonly maxRetryDelay: Duration.Duration
+}
+
+export interface Reconciler {
+  readonly state: FleetState
+  /** Calls under way. */
+  readonly inFlight: () => number
+  /** Waits until every change that is not waiting for a later retry has been tried. */
+  readonly drained: Effect.Effect<void>
+}
+
+/** Starts the loop over the scheduler of the context; it ends with the scope. */
+export const makeReconciler = Effect.fnUntraced(function* (
+  options: ReconcilerOptions
+): Effect.fn.Return<Reconciler, never, SchedulerPort | Scope.Scope> {
+  const scope = yield* Effect.scope
+  const queue = yield* Queue.unbounded<Entry>()
+  const idle = Latch.makeUnsafe(true)
+  let busy = 0
+  let inFlight = 0
+
+  const enqueue = (entry: Entry) => {
+    busy++
+    idle.closeUnsafe()
+    Queue.offerUnsafe(queue, entry)
+  }
+  const state = new FleetState(options, enqueue)
+  const registration = yield* registrationOf(state)
+
+  const call = (entry: Entry): Effect.Effect<unknown, RegistrationError> => {
+    if (entry.desired === "unregistered" || entry.worker === undefined)
+      return registration.unregister(entry.id)
+    return entry.verify
+      ? registration.notify(new WorkerReady({ workerId: entry.id }))
+      : registration.register(entry.worker)
+  }
+
+  const retryLater = Effect.fnUntraced(function* (
+    entry: Entry,
+    failure: Failure,
+    atLeast: Duration.Duration
+  ) {
+    const doubled = Duration.times(options.retryDelay, 2 ** Math.min(entry.failures++, 30))
+    const longest = Duration.min(doubled, options.maxRetryDelay)
+    const delay = Duration.max(Duration.times(longest, 0.5 + (yield* Random.next) / 2), atLeast)
+    entry.lastError = failure
+    entry.nextAttemptAt = failure.at + Duration.toMillis(delay)
+    if (entry.desired === "registered" && !entry.verify) state.setPhase(entry, "pending", failure.at)
+    entry.notify()
+    const again = Effect.sync(() => {
+      entry.nextAttemptAt = undefined
+      enqueue(entry)
+    })
+    yield* Effect.sleep(delay).pipe(Effect.andThen(again), Effect.forkIn(scope))
+  })
+
+  const settle = Effect.fnUntraced(function* (
+    entry: Entry,
+    desired: Entry["desired"],
+    exit: Exit.Exit<unknown, RegistrationError>
+  ) {
+    const now = yield* Clock.currentTimeMillis
+    const isCurrent = entry.desired === desired && entry.sent === entry.generation
+    if (Exit.isSuccess(exit)) return isCurrent ? state.converged(entry, now) : enqueue(entry)
+    const error = exit.cause.reasons.find(Cause.isFailReason)?.error
+    if (error === undefined) return state.failed(entry, unexpected(now))
+    const failure = toFailure(error, now)
+    if (failure.retryable) return yield* retryLater(entry, failure, retryAfter(error))
+    if (!isCurrent) return enqueue(entry)
+    state.failed(entry, failure)
+  })
+
+  const converge = Effect.fnUntraced(function* (entry: Entry) {
+    const { desired } = entry
+    entry.sent = entry.generation
+    if (desired === "registered" && !entry.verify) {
+      state.setPhase(entry, "registering", yield* Clock.currentTimeMillis)
+    }
+    inFlight++
+    const exit = yield* Effect.exit(call(entry))
+    inFlight--
+    yield* settle(entry, desired, exit)
+  })
+
+  const done = Effect.sync(() => {
+    if (--busy === 0) idle.openUnsafe()
+  })
+  const work = Queue.take(queue).pipe(
+    Effect.flatMap((entry) => Effect.ensuring(converge(entry), done)),
+    Effect.forever
+  )
+  for (let i = 0; i < options.concurrency; i++) yield* Effect.forkIn(work, scope)
+
+  return { state, inFlight: () => inFlight, drained: idle.await }
+})
+
+/**
+ * `WorkerRegistration` over a port that stands between it and the scheduler: it sends the state and generation that
+ * are wanted now instead of those that the call began with, and keeps count.
+ */
+const registrationOf = Effect.fnUntraced(function* (state: FleetState) {
+  const scheduler = yield* SchedulerPort
+  const port = SchedulerPort.make({
+    ...scheduler,
+    register: (worker) =>
+      attempt(state, worker.id, "registered", (entry) =>
+        scheduler.register(entry.worker ?? worker, { generation: entry.generation })
+      ),
+    unregister: (workerId) =>
+      attempt(state, workerId, "unregistered", (entry) =>
+        scheduler.unregister(workerId, { generation: entry.generation })
+      )
+  })
+  const lookup = (workerId: WorkerId) =>
+    Effect.sync(() => Option.fromUndefinedOr(state.index.get(workerId)?.worker))
+  const layer = WorkerRegistration.layer.pipe(
+    Layer.provide(Layer.succeed(SchedulerPort, port)),
+    Layer.provide(Layer.succeed(WorkerLookup, lookup))
+  )
+  return Context.get(yield* Layer.build(layer), WorkerRegistration)
+})
+
+const attempt = (
+  state: FleetState,
+  workerId: WorkerId,
+  desired: Entry["desired"],
+  send: (entry: Entry) => Effect.Effect<void, SchedulerError>
+): Effect.Effect<void, SchedulerError> =>
+  Effect.clockWith((clock) => {
+    const entry = state.index.get(workerId)
+    if (entry === undefined || entry.desired !== desired) {
+      return Effect.fail(SchedulerRejected.olderGeneration({ given: 0, held: entry?.generation ?? 0 }))
+    }
+    entry.attempts++
+    entry.sent = entry.generation
+    const met = (type: FailureType, message: string, retryable: boolean) => {
+      entry.lastError = { type, message, retryable, at: clock.currentTimeMillisUnsafe() }
+    }
+    return send(entry).pipe(
+      Effect.tapError((error) =>
+        Effect.sync(() => met(attemptFailure(error), error.message, error._tag === "SchedulerUnavailable"))
+      ),
+      Effect.onInterrupt(() => Effect.sync(() => met("timeout", "no answer in time", true)))
+    )
+  })
+
+const attemptFailure = (error: SchedulerError): FailureType => {
+  switch (error._tag) {
+    case "SchedulerUnavailable":
+      return "scheduler_unavailable"
+    case "SchedulerRejected":
+      return error.isOlderGeneration ? "superseded" : "invalid_worker"
+    case "SchedulerFault":
+      return "unexpected"
+  }
+}
+
+const failureTypes = {
+  InvalidWorker: "invalid_worker",
+  SchedulerUnavailable: "scheduler_unavailable",
+  RegistrationTimeout: "timeout",
+  MaxRetriesExceeded: "max_retries",
+  Unexpected: "unexpected"
+} as const satisfies { readonly [Tag in RegistrationError["_tag"]]: FailureType }
+
+const toFailure = (error: RegistrationError, at: number): Failure => ({
+  type: error._tag === "Unexpected" && error.superseded ? "superseded" : failureTypes[error._tag],
+  message: error.message,
+  retryable: error.retryable,
+  at
+})
+
+const unexpected = (at: number): Failure => ({
+  type: "unexpected",
+  message: "The call ended without an answer.",
+  retryable: false,
+  at
+})
+
+/** The scheduler's own word on when to ask again. */
+const retryAfter = (error: RegistrationError): Duration.Duration => {
+  const last =
+    error._tag === "MaxRetriesExceeded" || error._tag === "RegistrationTimeout" ? error.lastError : error
+  return (last?._tag === "SchedulerUnavailable" ? last.retryAfter : undefined) ?? Duration.zero
+}

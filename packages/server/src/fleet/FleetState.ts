@@ -1,0 +1,197 @@
+/**
+ * The fleet's desired state and every step that changes it, as plain synchronous code: whoever calls a method sees
+ * its effect at once, and no two steps can interleave. What has to be called is handed to the reconciler by
+ * `onWork`.
+ */
+import type { Worker, WorkerId } from "@muster/core"
+import { Equal, Latch } from "effect"
+import type { Desired, Entry, EventPlace, Failure, Phase } from "./FleetEntry.ts"
+import { FleetIndex } from "./FleetIndex.ts"
+
+export interface FleetLimits {
+  /** The most workers whose wanted state may be ahead of the scheduler's at the same time; an integer ≥ 1. */
+  readonly maxUnfinished: number
+  /** How many terminated workers are remembered; an integer ≥ 0. */
+  readonly maxTerminated: number
+}
+
+/** What a change came to. `outdated`: a newer event of the same source was there before it; nothing changed. */
+export type Change =
+  | { readonly _tag: "Applied"; readonly entry: Entry }
+  | { readonly _tag: "Outdated"; readonly entry: Entry }
+  | { readonly _tag: "Full" }
+
+/** Milliseconds × 4096, as everywhere in Muster: it continues above that of an earlier process. */
+const generationsPerMilli = 4096
+
+export class FleetState {
+  readonly index = new FleetIndex()
+  /** Open while one more worker can be taken in. */
+  readonly room = Latch.makeUnsafe(true)
+  unfinished = 0
+  private generation = 0
+  private terminated: Array<Entry> = []
+  private readonly limits: FleetLimits
+  private readonly onWork: (entry: Entry) => void
+
+  constructor(limits: FleetLimits, onWork: (entry: Entry) => void) {
+    this.limits = limits
+    this.onWork = onWork
+  }
+
+  /**
+   * A worker is wanted. One that is wanted already with the same content keeps its generation and costs no call.
+   * Where the sender did not say when the worker was provisioned, that time does not count as content.
+   */
+  want(worker: Worker, saidWhenProvisioned: boolean, now: number, place?: EventPlace): Change {
+    const known = this.index.get(worker.id)
+    if (known === undefined) {
+      if (this.isFull) return full
+      const entry = this.index.add(worker.id, "registered", now)
+      entry.worker = worker
+      return this.change(entry, "registered", now, place)
+    }
+    if (isOutdated(known, place)) return { _tag: "Outdated", entry: known }
+    const isSame =
+      known.desired === "registered" &&
+      known.phase !== "failed" &&
+      known.worker !== undefined &&
+      sameContent(known.worker, worker, saidWhenProvisioned)
+    if (isSame) return this.keep(known, place)
+    if (this.isFull && !known.unfinished) return full
+    known.worker = worker
+    known.saidReady = false
+    return this.change(known, "registered", now, place)
+  }
+
+  /** A worker is gone. What is not known is unregistered all the same, in case the scheduler knows it. */
+  drop(id: WorkerId, now: number, place?: EventPlace): Change {
+    const known = this.index.get(id)
+    if (known === undefined) {
+      if (this.isFull) return full
+      return this.change(this.index.add(id, "unregistered", now), "unregistered", now, place)
+    }
+    if (isOutdated(known, place)) return { _tag: "Outdated", entry: known }
+    if (known.desired === "unregistered" && known.phase !== "failed") return this.keep(known, place)
+    if (this.isFull && !known.unfinished) return full
+    known.saidReady = false
+    return this.change(known, "unregistered", now, place)
+  }
+
+  /** A worker that is wanted says that it can take jobs: the scheduler has to have it. */
+  ready(entry: Entry, now: number, place?: EventPlace): Change {
+    if (isOutdated(entry, place)) return { _tag: "Outdated", entry }
+    if (this.isFull && !entry.unfinished) return full
+    entry.saidReady = true
+    if (entry.phase === "registered" || entry.phase === "ready") entry.verify = true
+    if (entry.phase === "failed") this.setPhase(entry, "pending", now)
+    if (!entry.unfinished) this.begin(entry)
+    return this.keep(entry, place)
+  }
+
+  setPhase(entry: Entry, phase: Phase, now: number): void {
+    if (entry.phase === phase) return
+    entry.phase = phase
+    entry.updatedAt = now
+    entry.notify()
+  }
+
+  /** The scheduler has what is wanted. */
+  converged(entry: Entry, now: number): void {
+    entry.verify = false
+    entry.failures = 0
+    entry.lastError = undefined
+    entry.nextAttemptAt = undefined
+    this.end(entry)
+    if (entry.desired === "unregistered") {
+      this.setPhase(entry, "terminated", now)
+      this.remember(entry)
+      return
+    }
+    entry.registeredAt = now
+    this.setPhase(entry, entry.saidReady ? "ready" : "registered", now)
+  }
+
+  /** No further call is made until something about the worker changes. */
+  failed(entry: Entry, failure: Failure): void {
+    entry.verify = false
+    entry.lastError = failure
+    entry.nextAttemptAt = undefined
+    this.end(entry)
+    this.setPhase(entry, "failed", failure.at)
+  }
+
+  get isFull(): boolean {
+    return this.unfinished >= this.limits.maxUnfinished
+  }
+
+  private change(entry: Entry, desired: Desired, now: number, place: EventPlace | undefined): Change {
+    this.generation = Math.max(this.generation + 1, Math.floor(now) * generationsPerMilli)
+    entry.desired = desired
+    entry.generation = this.generation
+    entry.verify = false
+    entry.attempts = 0
+    entry.lastError = undefined
+    entry.updatedAt = now
+    entry.lastEvent = place ?? entry.lastEvent
+    entry.phase = desired === "registered" ? "pending" : "unregistering"
+    // An unfinished one is called for already, now or when its wait is over: three changes cost one call.
+    if (!entry.unfinished) {
+      entry.failures = 0
+      this.begin(entry)
+    }
+    entry.notify()
+    return { _tag: "Applied", entry }
+  }
+
+  private keep(entry: Entry, place: EventPlace | undefined): Change {
+    entry.lastEvent = place ?? entry.lastEvent
+    return { _tag: "Applied", entry }
+  }
+
+  private begin(entry: Entry): void {
+    entry.unfinished = true
+    this.unfinished++
+    if (this.isFull) this.room.closeUnsafe()
+    this.onWork(entry)
+  }
+
+  private end(entry: Entry): void {
+    if (!entry.unfinished) return
+    entry.unfinished = false
+    this.unfinished--
+    this.room.openUnsafe()
+  }
+
+  private remember(entry: Entry): void {
+    this.terminated.push(entry)
+    if (this.terminated.length <= this.limits.maxTerminated * 2) return
+    this.forgetOldest()
+  }
+
+  // An entry that has come and gone more than once is in the list more than once; the last place counts.
+  private forgetOldest(): void {
+    const latest = Array.from(new Set(this.terminated.toReversed()))
+      .filter((entry) => entry.phase === "terminated" && this.index.get(entry.id) === entry)
+      .reverse()
+    const surplus = Math.max(0, latest.length - this.limits.maxTerminated)
+    latest.slice(0, surplus).forEach((entry) => this.index.remove(entry))
+    this.terminated = latest.slice(surplus)
+  }
+}
+
+const full: Change = { _tag: "Full" }
+
+const isOutdated = ({ lastEvent }: Entry, place: EventPlace | undefined): boolean =>
+  place !== undefined && lastEvent?.source === place.source && place.occurredAt < lastEvent.occurredAt
+
+const sameContent = (known: Worker, given: Worker, saidWhenProvisioned: boolean): boolean => {
+  const { provisionedAt: knownAt, tags: knownTags, ...knownMetadata } = known.metadata
+  const { provisionedAt: givenAt, tags: givenTags, ...givenMetadata } = given.metadata
+  return (
+    (!saidWhenProvisioned || Equal.equals(knownAt, givenAt)) &&
+    Equal.equals({ ...knownMetadata }, { ...givenMetadata }) &&
+    Equal.equals({ ...known.capabilities }, { ...given.capabilities }) &&
+    Equal.equals(new Set(knownTags), new Set(givenTags))
+  )
+}

@@ -1,0 +1,245 @@
+/**
+ * The HTTP API as one declaration: what is served, what `/openapi.json` describes and what `/docs` shows all come
+ * from here.
+ */
+import { Worker } from "@muster/core"
+import { Schema } from "effect"
+import {
+  HttpApi,
+  HttpApiEndpoint,
+  HttpApiGroup,
+  HttpApiMiddleware,
+  HttpApiSchema,
+  OpenApi
+} from "effect/http-api"
+import { version } from "../version.ts"
+import { Phase } from "../fleet/FleetEntry.ts"
+import { BinaryEvent, StructuredEvent } from "./CloudEvents.ts"
+import { HttpLimits } from "./HttpLimits.ts"
+import {
+  BodyProblems,
+  InternalError,
+  InvalidEvent,
+  InvalidRequest,
+  InvalidWorkerProblem,
+  NotReady,
+  NotSupported,
+  OverloadedResponse,
+  SchedulerFailure,
+  SchedulerUnavailableResponse,
+  Superseded,
+  UnknownWorkerProblem,
+  WorkerRejected,
+  WorkerTerminatedProblem
+} from "./Problems.ts"
+import {
+  Accepted,
+  BatchResult,
+  BatchResults,
+  EventAccepted,
+  EventResults,
+  Health,
+  HeldWorkerPage,
+  MetricsText,
+  Registered,
+  SchedulerView,
+  WorkerPage,
+  WorkerView
+} from "./Schemas.ts"
+
+/** Answers a request whose parameters cannot be decoded with a problem that names each of them. */
+export class RequestProblems extends HttpApiMiddleware.Service<RequestProblems>()(
+  "@muster/server/RequestProblems",
+  { error: [InvalidRequest, InternalError] }
+) {}
+
+const describe = (summary: string, description?: string) =>
+  OpenApi.annotations({ summary, ...(description === undefined ? undefined : { description }) })
+
+const prefer = Schema.optionalKey(Schema.String).annotate({
+  description: `wait=SECONDS (RFC 7240): wait for the outcome, at most ${HttpLimits.waitSeconds} seconds`,
+  examples: ["wait=10"]
+})
+
+const workerParams = {
+  // Not WorkerId: what cannot be an id is the id of no worker.
+  id: Schema.String.annotate({ description: "The worker's id", examples: ["ci-7f3a"] })
+}
+
+const limit = Schema.optionalKey(
+  Schema.FiniteFromString.check(
+    Schema.isInt({ expected: limitRule() }),
+    Schema.isBetween({ minimum: 1, maximum: HttpLimits.pageMaximum }, { expected: limitRule() })
+  )
+).annotate({ description: `Most items on the page; default ${HttpLimits.pageDefault}` })
+
+function limitRule(): string {
+  return `a whole number from 1 to ${HttpLimits.pageMaximum}`
+}
+
+const cursor = Schema.optionalKey(Schema.String.check(Schema.isMaxLength(100))).annotate({
+  description: "nextCursor of the page before"
+})
+
+const workerPayload = Worker.annotate({ identifier: "Worker" })
+
+const workers = HttpApiGroup.make("workers")
+  .add(
+    HttpApiEndpoint.post("registerWorker", "/v1/workers", {
+      headers: { prefer },
+      payload: workerPayload,
+      success: [Accepted, Registered],
+      error: [
+        InvalidWorkerProblem,
+        ...BodyProblems,
+        Superseded,
+        WorkerRejected,
+        SchedulerFailure,
+        OverloadedResponse
+      ]
+    }).annotateMerge(
+      describe(
+        "Register a worker",
+        "Answers 202 when the worker is accepted. With Prefer: wait=SECONDS answers 200 when the scheduler has it, " +
+          "the problem it met when it will not have it, and 202 when the time is over. The same worker again changes nothing."
+      )
+    ),
+    HttpApiEndpoint.post("registerBatch", "/v1/workers/batch", {
+      headers: { prefer },
+      payload: [
+        Schema.Array(workerPayload),
+        HttpApiSchema.StreamNdjson({ schema: workerPayload, maxElementBytes: HttpLimits.lineBytes })
+      ],
+      success: [BatchResults, HttpApiSchema.StreamNdjson({ schema: BatchResult })],
+      error: [...BodyProblems]
+    }).annotateMerge(
+      describe(
+        "Register many workers",
+        `A JSON array of at most ${HttpLimits.arrayItems} workers is answered with one result for each, by position. ` +
+          "NDJSON of any length is answered with NDJSON while it arrives, one result for each line that is not empty. " +
+          "A member that is bad is reported in its place; the others are accepted."
+      )
+    ),
+    HttpApiEndpoint.get("listWorkers", "/v1/workers", {
+      query: {
+        phase: Schema.optionalKey(Schema.Array(Phase)).annotate({ description: "Repeatable: any of these" }),
+        namespace: Schema.optionalKey(Schema.String),
+        workerType: Schema.optionalKey(Schema.Literals(["static", "dynamic"])),
+        label: Schema.optionalKey(
+          Schema.Array(Schema.String.check(Schema.isPattern(/^[^=]+=/s, { expected: "key=value" }))).check(
+            Schema.isMaxLength(HttpLimits.labelFilters, {
+              expected: `at most ${HttpLimits.labelFilters} labels`
+            })
+          )
+        ).annotate({ description: "key=value; repeatable: all of these", examples: [["zone=a"]] }),
+        limit,
+        cursor
+      },
+      success: WorkerPage
+    }).annotateMerge(
+      describe(
+        "List workers",
+        "In the order in which they became known. Terminated workers are listed while they are remembered."
+      )
+    ),
+    HttpApiEndpoint.get("getWorker", "/v1/workers/:id", {
+      params: workerParams,
+      success: WorkerView,
+      error: UnknownWorkerProblem
+    }).annotateMerge(describe("Look at one worker")),
+    HttpApiEndpoint.delete("terminateWorker", "/v1/workers/:id", {
+      params: workerParams,
+      success: Accepted,
+      error: [UnknownWorkerProblem, OverloadedResponse]
+    }).annotateMerge(
+      describe("Terminate a worker", "The terminated event: the scheduler is told that the worker is gone.")
+    ),
+    HttpApiEndpoint.post("workerReady", "/v1/workers/:id/ready", {
+      params: workerParams,
+      success: Accepted,
+      error: [UnknownWorkerProblem, WorkerTerminatedProblem, OverloadedResponse]
+    }).annotateMerge(
+      describe(
+        "Report a worker ready",
+        "The ready event: verifies that the scheduler has the worker, and registers it again if not."
+      )
+    )
+  )
+  .annotateMerge(
+    OpenApi.annotations({ title: "Workers", description: "Workers and the state that is wanted of them" })
+  )
+
+const events = HttpApiGroup.make("events")
+  .add(
+    HttpApiEndpoint.post("receiveEvents", "/v1/events", {
+      payload: [
+        StructuredEvent.pipe(HttpApiSchema.asJson({ contentType: "application/cloudevents+json" })),
+        Schema.Array(StructuredEvent).pipe(
+          HttpApiSchema.asJson({ contentType: "application/cloudevents-batch+json" })
+        ),
+        BinaryEvent
+      ],
+      success: [EventAccepted, EventResults],
+      error: [
+        InvalidEvent,
+        InvalidWorkerProblem,
+        UnknownWorkerProblem,
+        WorkerTerminatedProblem,
+        ...BodyProblems,
+        OverloadedResponse
+      ]
+    }).annotateMerge(
+      describe(
+        "Receive events",
+        "CloudEvents 1.0 in structured, batched or binary mode (ce-* headers). An event whose source and id were " +
+          "accepted before changes nothing. A batch is answered with one result for each event, by position."
+      )
+    )
+  )
+  .annotateMerge(
+    OpenApi.annotations({ title: "Events", description: "What happens to workers, as CloudEvents" })
+  )
+
+const scheduler = HttpApiGroup.make("scheduler")
+  .add(
+    HttpApiEndpoint.get("getScheduler", "/v1/scheduler", { success: SchedulerView }).annotateMerge(
+      describe("Look at the scheduler", "Which one it is, how it is, and how Muster treats it.")
+    ),
+    HttpApiEndpoint.get("listSchedulerWorkers", "/v1/scheduler/workers", {
+      query: { limit, cursor },
+      success: HeldWorkerPage,
+      error: [NotSupported, SchedulerFailure, SchedulerUnavailableResponse]
+    }).annotateMerge(
+      describe("List the workers that the scheduler holds", "Read from the scheduler for each page.")
+    )
+  )
+  .annotateMerge(
+    OpenApi.annotations({ title: "Scheduler", description: "The scheduler that workers are registered with" })
+  )
+
+const system = HttpApiGroup.make("system")
+  .add(
+    HttpApiEndpoint.get("health", "/healthz", { success: Health }).annotateMerge(
+      describe("Whether the process is alive")
+    ),
+    HttpApiEndpoint.get("ready", "/readyz", { success: Health, error: NotReady }).annotateMerge(
+      describe("Whether changes are accepted", "Not while the service stops.")
+    ),
+    HttpApiEndpoint.get("metrics", "/metrics", { success: MetricsText }).annotateMerge(
+      describe("Metrics for Prometheus")
+    )
+  )
+  .annotateMerge(OpenApi.annotations({ title: "System", description: "For those who run the service" }))
+
+export class Api extends HttpApi.make("muster")
+  .add(workers, events, scheduler, system)
+  .middleware(RequestProblems)
+  .annotateMerge(
+    OpenApi.annotations({
+      title: "Muster",
+      version,
+      description:
+        "Registers every provisioned worker with its scheduler, and unregisters every worker that is gone. " +
+        "Errors are problem documents (RFC 9457) of media type application/problem+json."
+    })
+  ) {}

@@ -1,0 +1,34 @@
+/**
+ * Requests that Node's parser refuses never reach a route. They too are answered with a problem document, and the
+ * connection is closed, since what follows on it cannot be understood.
+ */
+import { Predicate } from "effect"
+import type { Server } from "node:http"
+
+const malformed = ["malformed-request", 400, "The request is not HTTP"] as const
+
+const problems = new Map<string, readonly [name: string, status: number, title: string]>([
+  ["HPE_HEADER_OVERFLOW", ["header-fields-too-large", 431, "The request's headers are too large"]],
+  ["HPE_CHUNK_EXTENSIONS_OVERFLOW", ["content-too-large", 413, "The body's chunk extensions are too large"]],
+  ["ERR_HTTP_REQUEST_TIMEOUT", ["request-timeout", 408, "The request took too long to arrive"]]
+])
+
+const reasons: Readonly<Record<number, string>> = {
+  400: "Bad Request",
+  408: "Request Timeout",
+  413: "Content Too Large",
+  431: "Request Header Fields Too Large"
+}
+
+export const answerClientErrors = (server: Server): void => {
+  server.on("clientError", (error, socket) => {
+    const code = Predicate.hasProperty(error, "code") && Predicate.isString(error.code) ? error.code : ""
+    if (code === "ECONNRESET" || !socket.writable) return socket.destroy()
+    const [name, status, title] = problems.get(code) ?? malformed
+    const body = JSON.stringify({ type: `urn:muster:problem:${name}`, status, title })
+    socket.end(
+      `HTTP/1.1 ${status} ${reasons[status]}\r\ncontent-type: application/problem+json\r\n` +
+        `content-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`
+    )
+  })
+}

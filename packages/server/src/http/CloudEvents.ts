@@ -1,0 +1,168 @@
+/**
+ * CloudEvents 1.0 over HTTP (structured, batched and binary content mode) as the worker events they stand for.
+ *
+ * @see https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/http-protocol-binding.md
+ */
+import { Timestamp, Worker, WorkerId } from "@muster/core"
+import { DateTime, Effect, Exit, Predicate, Schema } from "effect"
+import { InvalidEvent, InvalidWorkerProblem, type ProblemError } from "./Problems.ts"
+import { decodeWorker } from "./WorkerInput.ts"
+
+const types = {
+  provisioned: "dev.muster.worker.provisioned",
+  ready: "dev.muster.worker.ready",
+  terminated: "dev.muster.worker.terminated"
+} as const
+
+const EventType = Schema.Literals(Object.values(types))
+
+const attribute = Schema.String.check(Schema.isMinLength(1), Schema.isMaxLength(1024))
+
+/** Data of the ready and terminated events; the id may stand in the event's `subject` instead. */
+const WorkerReference = Schema.Struct({
+  workerId: WorkerId,
+  reason: Schema.optionalKey(Schema.String.check(Schema.isMaxLength(1024)))
+})
+
+/** For the API's description: {@link readEvent} is what decodes. */
+export const StructuredEvent = Schema.Struct({
+  specversion: Schema.Literal("1.0"),
+  id: attribute,
+  source: attribute,
+  type: EventType,
+  time: Schema.optionalKey(Schema.String.annotate({ format: "date-time" })),
+  subject: Schema.optionalKey(attribute.annotate({ description: "The worker's id, where data has none" })),
+  datacontenttype: Schema.optionalKey(Schema.Literal("application/json")),
+  data: Schema.optionalKey(Schema.Union([Worker, WorkerReference]))
+}).annotate({ identifier: "CloudEvent" })
+
+export const BinaryEvent = Schema.Union([Worker, WorkerReference]).annotate({
+  description: "Binary mode: the event's data; its attributes are in the headers ce-id, ce-source, ce-type …"
+})
+
+/** An event that makes sense. */
+export interface ReceivedEvent {
+  readonly source: string
+  readonly id: string
+  /** Milliseconds since 1970, where the sender said when it happened. */
+  readonly occurredAt: number | undefined
+  readonly change:
+    | { readonly _tag: "Provisioned"; readonly worker: Worker; readonly saidWhenProvisioned: boolean }
+    | { readonly _tag: "Ready"; readonly workerId: WorkerId }
+    | { readonly _tag: "Terminated"; readonly workerId: WorkerId }
+}
+
+/** One event in structured mode, from parsed JSON. */
+export const readEvent = Effect.fnUntraced(function* (
+  input: unknown
+): Effect.fn.Return<ReceivedEvent, InvalidEvent | InvalidWorkerProblem> {
+  if (!Predicate.isObject(input)) return yield* invalid([{ path: "", message: "expected a JSON object" }])
+  const event = new Attributes(input)
+  const id = event.text("id")
+  const source = event.text("source")
+  const type = event.text("type")
+  const time = event.optional("time")
+  const subject = event.optional("subject")
+  const occurredAt = time === undefined ? undefined : toMillis(time)
+  event.require("specversion", input.specversion === "1.0", `expected "1.0"`)
+  event.require(
+    "type",
+    type === "" || isEventType(type),
+    `expected one of ${Object.values(types).join(", ")}`
+  )
+  event.require("time", time === undefined || occurredAt !== undefined, "expected an RFC 3339 timestamp")
+  event.require(
+    "datacontenttype",
+    input.datacontenttype === undefined || isJsonType(input.datacontenttype),
+    "expected application/json"
+  )
+  event.require("data_base64", input.data_base64 === undefined, "expected JSON in data instead")
+  if (event.errors.length > 0) return yield* invalid(event.errors)
+  const head = { source, id, occurredAt }
+  if (type === types.provisioned) {
+    const data = unwrap(input.data, "worker")
+    return { ...head, change: { _tag: "Provisioned", ...(yield* decodeWorker(data)) } }
+  }
+  const workerId = referenced(input.data) ?? subject
+  if (!isWorkerId(workerId)) {
+    return yield* invalid([{ path: "data.workerId", message: "expected a worker's id, here or in subject" }])
+  }
+  return { ...head, change: { _tag: type === types.ready ? "Ready" : "Terminated", workerId } }
+})
+
+/** The attributes of an event in binary mode, from its headers, joined with its data. */
+export const fromHeaders = (
+  headers: Readonly<Record<string, string | undefined>>,
+  data: unknown
+): unknown => {
+  const event: Record<string, unknown> = {}
+  for (const [name, value] of Object.entries(headers)) {
+    if (name.startsWith("ce-") && value !== undefined) event[name.slice(3)] = percentDecode(value)
+  }
+  return data === undefined ? event : { ...event, data }
+}
+
+/** Whether a request carries an event in binary mode. */
+export const isBinary = (headers: Readonly<Record<string, string | undefined>>): boolean =>
+  headers["ce-specversion"] !== undefined ||
+  headers["ce-type"] !== undefined ||
+  headers["ce-id"] !== undefined
+
+class Attributes {
+  readonly errors: Array<ProblemError> = []
+  private readonly input: Readonly<Record<PropertyKey, unknown>>
+
+  constructor(input: Readonly<Record<PropertyKey, unknown>>) {
+    this.input = input
+  }
+
+  require(path: string, holds: boolean, message: string): void {
+    if (!holds) this.errors.push({ path, message })
+  }
+
+  text(name: string): string {
+    const value = this.optional(name)
+    this.require(name, this.input[name] !== undefined, "expected a value, which is required")
+    return value ?? ""
+  }
+
+  optional(name: string): string | undefined {
+    const value = this.input[name]
+    if (value === undefined) return undefined
+    const isText = Predicate.isString(value) && value.length >= 1 && value.length <= 1024
+    this.require(name, isText, "expected a string of 1 to 1024 characters")
+    return isText ? value : undefined
+  }
+}
+
+const invalid = (errors: ReadonlyArray<ProblemError>) => new InvalidEvent({ errors })
+
+const isEventType = Schema.is(EventType)
+const isWorkerId = Schema.is(WorkerId)
+
+const isJsonType = (value: unknown): boolean =>
+  Predicate.isString(value) && /^application\/(?:[\w.+-]+\+)?json\s*(?:;|$)/i.test(value)
+
+const decodeTime = Schema.decodeUnknownExit(Timestamp)
+
+const toMillis = (time: string): number | undefined => {
+  const exit = decodeTime(time)
+  return Exit.isSuccess(exit) ? DateTime.toEpochMillis(exit.value) : undefined
+}
+
+/** `{ "worker": { … } }` is the shape of Muster's own event; a bare worker is the plainer one. Both are taken. */
+const unwrap = (data: unknown, name: string): unknown =>
+  Predicate.hasProperty(data, name) && !Predicate.hasProperty(data, "id") ? data[name] : data
+
+const referenced = (data: unknown): unknown => {
+  if (Predicate.hasProperty(data, "workerId")) return data.workerId
+  return Predicate.hasProperty(data, "id") ? data.id : undefined
+}
+
+const percentDecode = (value: string): string => {
+  try {
+    return decodeURIComponent(value)
+  } catch {
+    return value
+  }
+}

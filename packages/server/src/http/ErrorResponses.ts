@@ -1,0 +1,113 @@
+/**
+ * Whatever goes wrong on the way to a handler or inside it becomes a problem document here. What is the service's
+ * own fault is logged with all that is known, and told to the client without.
+ */
+import { Cause, Effect, Layer, SchemaIssue, type Types } from "effect"
+import {
+  HttpRouter,
+  HttpServerError,
+  HttpServerRequest,
+  HttpServerRespondable,
+  HttpServerResponse
+} from "effect/http"
+import { HttpApiMiddleware } from "effect/http-api"
+import { Lifecycle } from "../Lifecycle.ts"
+import { RequestProblems } from "./Api.ts"
+import { HttpLimits } from "./HttpLimits.ts"
+import { ContentTooLarge, InternalError, InvalidRequest, MethodNotAllowed, NotFound } from "./Problems.ts"
+import { allowedMethods } from "./Routes.ts"
+
+const formatIssues = SchemaIssue.makeFormatterStandardSchemaV1()
+
+/** Parameters, headers and queries that cannot be decoded, each with its path and the rule. */
+const RequestProblemsLive = HttpApiMiddleware.layerSchemaErrorTransform(RequestProblems, (error) => {
+  if (error.kind === "Body" || error.kind === "ResponseHeaders") return Effect.die(error)
+  const slot = error.kind.toLowerCase()
+  return Effect.fail(
+    new InvalidRequest({
+      errors: formatIssues(error.cause.issue).issues.map(({ message, path = [] }) => ({
+        path: [
+          slot,
+          ...path.map((segment) => String(typeof segment === "object" ? segment.key : segment))
+        ].join("."),
+        message: expectation(message)
+      }))
+    })
+  )
+})
+
+// What the schema says it got is left out: it would repeat the value.
+const expectation = (message: string): string =>
+  message.replace(/^Expected /, "expected ").replace(/, (?:got|actual) .*$/s, "")
+
+type Response = HttpServerResponse.HttpServerResponse
+type Request = HttpServerRequest.HttpServerRequest
+
+const AllErrors = HttpRouter.middleware(
+  Effect.gen(function* () {
+    const lifecycle = yield* Lifecycle
+    return (handler) =>
+      Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) =>
+        handler.pipe(
+          Effect.catchCause((cause) => respond(request, cause)),
+          // A connection that stays open would keep the service from ending.
+          Effect.map((response) =>
+            lifecycle.isStopping() ? HttpServerResponse.setHeader(response, "connection", "close") : response
+          )
+        )
+      )
+  }),
+  { global: true }
+)
+
+const respond = (request: Request, cause: Cause.Cause<unknown>): Effect.Effect<Response, Types.unhandled> => {
+  if (Cause.hasInterruptsOnly(cause))
+    return Effect.failCause(Cause.fromReasons(cause.reasons.filter(Cause.isInterruptReason)))
+  const error = Cause.squash(cause)
+  if (HttpServerError.isHttpServerError(error)) {
+    switch (error.reason._tag) {
+      case "RouteNotFound":
+        return noRoute(request)
+      case "RequestParseError":
+        return render(
+          error.reason.reason === "BodyTooLarge"
+            ? new ContentTooLarge({ maximum: HttpLimits.itemBytes, unit: "bytes" })
+            : new InvalidRequest({ errors: [{ path: "", message: "expected a request that can be read" }] })
+        )
+    }
+  }
+  return Effect.andThen(
+    Effect.logError("Request failed", cause).pipe(
+      Effect.annotateLogs({ method: request.method, path: pathOf(request.url) })
+    ),
+    render(new InternalError({ detail: "The log of the service says why." }))
+  )
+}
+
+const noRoute = (request: Request): Effect.Effect<Response> => {
+  const allowed = allowedMethods(pathOf(request.url))
+  const allow = allowed.join(", ")
+  if (request.method === "OPTIONS" && (allowed.length > 0 || request.url === "*")) {
+    return Effect.succeed(
+      HttpServerResponse.empty({
+        status: 204,
+        headers: { allow: allow || "GET, HEAD, POST, DELETE, OPTIONS" }
+      })
+    )
+  }
+  if (allowed.length === 0 || allowed.includes(request.method)) {
+    return render(new NotFound({ detail: "See /docs for what there is." }))
+  }
+  return Effect.map(
+    render(new MethodNotAllowed({ allowed, detail: `This address has ${allow}.` })),
+    HttpServerResponse.setHeader("allow", allow)
+  )
+}
+
+const render = (problem: HttpServerRespondable.Respondable): Effect.Effect<Response> =>
+  Effect.orDie(HttpServerRespondable.toResponse(problem))
+
+const pathOf = (url: string): string => url.split("?", 1)[0] ?? ""
+
+/** All of it, for every route. */
+export const ErrorResponses = Layer.mergeAll(RequestProblemsLive, AllErrors)

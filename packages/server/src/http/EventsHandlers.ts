@@ -1,0 +1,110 @@
+/**
+ * `POST /v1/events`: CloudEvents into the fleet, each accepted once.
+ */
+import { Effect } from "effect"
+import { HttpServerResponse } from "effect/http"
+import type { HttpServerRequest } from "effect/http"
+import { HttpApiBuilder } from "effect/http-api"
+import { type Accepted, Fleet } from "../fleet/Fleet.ts"
+import { Api } from "./Api.ts"
+import { fromHeaders, isBinary, readEvent, type ReceivedEvent } from "./CloudEvents.ts"
+import { HttpLimits } from "./HttpLimits.ts"
+import {
+  contentTooLarge,
+  MalformedJson,
+  overloaded,
+  type Overloaded,
+  type UnknownWorkerProblem,
+  type WorkerTerminatedProblem
+} from "./Problems.ts"
+import { mediaType, readJson, requireMediaType } from "./RequestBody.ts"
+import { type EventResult, toAccepted } from "./Schemas.ts"
+import { SeenEvents } from "./SeenEvents.ts"
+import { toReadyProblem } from "./WorkersHandlers.ts"
+
+type ApplyProblem = Overloaded | UnknownWorkerProblem | WorkerTerminatedProblem
+
+const structured = "application/cloudevents+json"
+const batched = "application/cloudevents-batch+json"
+const json = "application/json"
+
+export const EventsHandlers = HttpApiBuilder.group(
+  Api,
+  "events",
+  Effect.fnUntraced(function* (handlers) {
+    const fleet = yield* Fleet
+    const seen = new SeenEvents(HttpLimits.seenEvents)
+
+    const apply = ({ change, occurredAt, source }: ReceivedEvent): Effect.Effect<Accepted, ApplyProblem> => {
+      const place = occurredAt === undefined ? undefined : { source, occurredAt }
+      switch (change._tag) {
+        case "Provisioned":
+          return Effect.mapError(fleet.want(change.worker, { ...change, place }), overloaded)
+        case "Ready":
+          return Effect.mapError(fleet.ready(change.workerId, { place }), toReadyProblem)
+        case "Terminated":
+          return Effect.mapError(fleet.drop(change.workerId, { place }), overloaded)
+      }
+    }
+
+    const receive = Effect.fnUntraced(function* (input: unknown) {
+      const event = yield* readEvent(input)
+      if (!seen.add(event.source, event.id)) return duplicate
+      const accepted: Accepted = yield* apply(event).pipe(
+        Effect.onExit((exit) =>
+          Effect.sync(() => {
+            if (exit._tag === "Failure") seen.remove(event.source, event.id)
+          })
+        )
+      )
+      const result: EventResult = {
+        status: 202,
+        outcome: accepted.outdated ? "outdated" : "accepted",
+        ...toAccepted(accepted)
+      }
+      return result
+    })
+
+    const receiveOne = (input: unknown) =>
+      Effect.map(receive(input), (result) => HttpServerResponse.jsonUnsafe(result, { status: 202 }))
+
+    const receiveMany = Effect.fnUntraced(function* (input: unknown) {
+      if (!Array.isArray(input))
+        return yield* new MalformedJson({ detail: "The body is not an array of events." })
+      if (input.length > HttpLimits.arrayItems) {
+        return yield* contentTooLarge(HttpLimits.arrayItems, "items", "The array")
+      }
+      const results = yield* Effect.forEach(input, (item, index) =>
+        receive(item).pipe(
+          Effect.match({
+            onSuccess: (result): EventResult => ({ index, ...result }),
+            onFailure: (problem): EventResult => ({ index, status: problem.status, problem })
+          })
+        )
+      )
+      return { results }
+    })
+
+    return handlers.handleRaw(
+      "receiveEvents",
+      Effect.fnUntraced(function* ({ request }) {
+        if (isBinary(request.headers) && !mediaType(request).startsWith("application/cloudevents")) {
+          return yield* receiveOne(fromHeaders(request.headers, yield* binaryData(request)))
+        }
+        const type = yield* requireMediaType(request, [structured, batched])
+        return type === batched
+          ? yield* receiveMany(yield* readJson(request, HttpLimits.arrayBytes))
+          : yield* receiveOne(yield* readJson(request, HttpLimits.itemBytes))
+      })
+    )
+  })
+)
+
+const duplicate: EventResult = { status: 202, outcome: "duplicate" }
+
+/** An event in binary mode may have no data; then it has no body and needs no type. */
+const binaryData = (request: HttpServerRequest.HttpServerRequest) =>
+  request.headers["content-length"] === "0" ||
+  (request.headers["content-length"] === undefined && request.headers["transfer-encoding"] === undefined)
+    ? Effect.undefined
+    : Effect.andThen(requireMediaType(request, [json]), readJson(request, HttpLimits.itemBytes))

@@ -1,0 +1,30 @@
+/**
+ * The bounds of the HTTP API: what a request may be at most, so that memory and time per request have a known
+ * largest value. They are part of the documentation in `docs/http-api.md`.
+ */
+export const HttpLimits = {
+  /** Bytes of one worker or event: above the largest worker that fits `WorkerLimits` in plain ASCII. */
+  itemBytes: 1024 * 1024,
+  /** Bytes of a JSON array of workers or events. */
+  arrayBytes: 16 * 1024 * 1024,
+  /** Members of a JSON array of workers or events. */
+  arrayItems: 10_000,
+  /** Bytes of one line of NDJSON, without its end; the stream itself has no bound. */
+  lineBytes: 1024 * 1024,
+  /** Seconds until a body that is not streamed must be there. */
+  bodySeconds: 30,
+  /** Longest `Prefer: wait`, in seconds; a longer one is cut to it. */
+  waitSeconds: 60,
+  /** Members of a batch that wait for their outcome at the same time. */
+  waitingItems: 256,
+  /** Items on one page of a listing, unless asked for otherwise. */
+  pageDefault: 100,
+  /** Most items on one page. */
+  pageMaximum: 1000,
+  /** Most `label` filters of one listing. */
+  labelFilters: 32,
+  /** Events that are remembered, to accept a duplicate only once. */
+  seenEvents: 100_000,
+  /** Seconds after which a connection on which nothing moves is closed. */
+  idleSeconds: 120
+} as const

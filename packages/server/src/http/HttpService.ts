@@ -1,0 +1,81 @@
+/**
+ * The HTTP service: the API's handlers, its errors and its documentation over a Node server.
+ */
+import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
+import { Context, type Duration, Effect, Exit, Fiber, Layer, Scope } from "effect"
+import { HttpRouter, HttpServer } from "effect/http"
+import { HttpApiBuilder } from "effect/http-api"
+import { createServer, type Server } from "node:http"
+import { Telemetry } from "../Telemetry.ts"
+import { Api } from "./Api.ts"
+import { CannotListen } from "./CannotListen.ts"
+import { answerClientErrors } from "./ClientErrors.ts"
+import { Documentation } from "./Documentation.ts"
+import { ErrorResponses } from "./ErrorResponses.ts"
+import { EventsHandlers } from "./EventsHandlers.ts"
+import { HttpLimits } from "./HttpLimits.ts"
+import { SchedulerHandlers } from "./SchedulerHandlers.ts"
+import { SystemHandlers } from "./SystemHandlers.ts"
+import { WorkersHandlers } from "./WorkersHandlers.ts"
+
+/** Every route, over the services of the context. */
+export const Routes = HttpApiBuilder.layer(Api).pipe(
+  Layer.provide([WorkersHandlers, EventsHandlers, SchedulerHandlers, SystemHandlers]),
+  Layer.merge(Documentation),
+  Layer.provide(ErrorResponses),
+  Layer.provide(Telemetry.layer)
+)
+
+export interface ListenOptions {
+  readonly host: string
+  /** 0: any that is free. */
+  readonly port: number
+  /** How long requests in flight may take to end, once the server is told to stop. */
+  readonly shutdownTimeout: Duration.Duration
+}
+
+export interface HttpService {
+  readonly url: string
+  /** Stops accepting, waits for the requests in flight, at most `shutdownTimeout`, and closes all connections. */
+  readonly stop: Effect.Effect<void>
+}
+
+/** Serves {@link Routes} until it is stopped. */
+export const startHttpService = Effect.fnUntraced(function* ({ host, port, shutdownTimeout }: ListenOptions) {
+  const server = makeServer()
+  const scope = yield* Scope.make()
+  const context = yield* HttpRouter.serve(Routes, {
+    disableLogger: true,
+    disableListenLog: true,
+    // The longest worker id, each of its characters percent-encoded.
+    routerConfig: { maxParamLength: 253 * 3 }
+  }).pipe(
+    Layer.provideMerge(
+      NodeHttpServer.layer(() => server, { host, port, gracefulShutdownTimeout: shutdownTimeout })
+    ),
+    Layer.buildWithScope(scope),
+    Effect.mapError(({ cause }) => CannotListen.from(host, port, cause))
+  )
+  const closeConnections = Effect.sync(() => server.closeAllConnections())
+  const service: HttpService = {
+    url: HttpServer.formatAddress(Context.get(context, HttpServer.HttpServer).address),
+    stop: Effect.gen(function* () {
+      const late = yield* Effect.forkChild(Effect.andThen(Effect.sleep(shutdownTimeout), closeConnections))
+      yield* Scope.close(scope, Exit.void)
+      yield* Fiber.interrupt(late)
+    })
+  }
+  return service
+})
+
+const makeServer = (): Server => {
+  const server = createServer({
+    // A stream of NDJSON may take as long as it wants to; other bodies have a limit of their own.
+    requestTimeout: 0,
+    headersTimeout: 60_000,
+    keepAliveTimeout: 10_000
+  })
+  server.timeout = HttpLimits.idleSeconds * 1000
+  answerClientErrors(server)
+  return server
+}

@@ -1,0 +1,159 @@
+/**
+ * `/v1/scheduler`: the scheduler itself, and what it holds.
+ */
+import {
+  type HeldWorker,
+  RegistrationConfig,
+  type SchedulerError,
+  type SchedulerHealth,
+  SchedulerPort
+} from "@muster/core"
+import { Duration, Effect, Stream } from "effect"
+import { HttpApiBuilder } from "effect/http-api"
+import { Fleet } from "../fleet/Fleet.ts"
+import { Api } from "./Api.ts"
+import { HttpLimits } from "./HttpLimits.ts"
+import { InvalidRequest, NotSupported, SchedulerFailure, SchedulerUnavailableProblem } from "./Problems.ts"
+import { SchedulerName } from "./SchedulerName.ts"
+
+const healthTimeout = Duration.seconds(5)
+const listTimeout = Duration.seconds(60)
+
+export const SchedulerHandlers = HttpApiBuilder.group(
+  Api,
+  "scheduler",
+  Effect.fnUntraced(function* (handlers) {
+    const adapter = yield* SchedulerName
+    const port = yield* SchedulerPort
+    const fleet = yield* Fleet
+    const config = yield* RegistrationConfig
+
+    const configuration = {
+      maxRetries: config.maxRetries,
+      baseBackoff: Duration.format(config.baseBackoff),
+      maxBackoff: Duration.format(config.maxBackoff),
+      jitter: config.jitter,
+      attemptTimeout: Duration.format(config.attemptTimeout),
+      deadline: config.deadline === undefined ? null : Duration.format(config.deadline),
+      retryDelay: Duration.format(fleet.options.retryDelay),
+      maxRetryDelay: Duration.format(fleet.options.maxRetryDelay)
+    }
+
+    return handlers
+      .handle(
+        "getScheduler",
+        Effect.fnUntraced(function* () {
+          const { inFlight, unfinished } = yield* fleet.load
+          return {
+            adapter,
+            capabilities: Array.from(port.capabilities),
+            health: port.health === undefined ? null : yield* healthOf(port.health),
+            concurrency: { limit: fleet.options.concurrency, inFlight },
+            unfinished: { limit: fleet.options.maxUnfinished, count: unfinished },
+            configuration
+          }
+        })
+      )
+      .handle(
+        "listSchedulerWorkers",
+        Effect.fnUntraced(function* ({ query }) {
+          if (port.list === undefined) {
+            return yield* new NotSupported({ detail: `The ${adapter} scheduler cannot list its workers.` })
+          }
+          const from = yield* readCursor(query.cursor)
+          const page = yield* pageOf(port.list, from, query.limit ?? HttpLimits.pageDefault)
+          return {
+            items: page.items.map(({ generation, worker }) => ({ worker, generation: generation ?? null })),
+            nextCursor: page.hasMore ? writeCursor(from.offset, page.items) : null,
+            total: page.total
+          }
+        })
+      )
+  })
+)
+
+const healthOf = (health: Effect.Effect<SchedulerHealth, SchedulerError>): Effect.Effect<SchedulerHealth> =>
+  health.pipe(
+    Effect.catch((error) => Effect.succeed({ status: "unavailable" as const, message: error.message })),
+    Effect.timeoutOrElse({
+      duration: healthTimeout,
+      orElse: () =>
+        Effect.succeed({
+          status: "unavailable" as const,
+          message: `no answer within ${Duration.format(healthTimeout)}`
+        })
+    })
+  )
+
+/** Where a page begins: after the worker `after`, or, should it be gone by then, after so many workers. */
+interface Position {
+  readonly offset: number
+  readonly after: string | undefined
+}
+
+class PageReader {
+  total = 0
+  private readonly byOffset: Array<HeldWorker> = []
+  private readonly byWorker: Array<HeldWorker> = []
+  private seenAt: number | undefined
+  private readonly from: Position
+  private readonly limit: number
+
+  constructor(from: Position, limit: number) {
+    this.from = from
+    this.limit = limit
+  }
+
+  add(held: HeldWorker): void {
+    if (this.total >= this.from.offset && this.byOffset.length < this.limit) this.byOffset.push(held)
+    if (this.seenAt !== undefined && this.byWorker.length < this.limit) this.byWorker.push(held)
+    this.total++
+    if (held.worker.id === this.from.after) this.seenAt = this.total
+  }
+
+  get page() {
+    const items = this.seenAt === undefined ? this.byOffset : this.byWorker
+    const end = (this.seenAt ?? Math.min(this.from.offset, this.total)) + items.length
+    return { items, hasMore: end < this.total, total: this.total }
+  }
+}
+
+const pageOf = (list: Stream.Stream<HeldWorker, SchedulerError>, from: Position, limit: number) =>
+  Effect.suspend(() => {
+    const reader = new PageReader(from, limit)
+    return list.pipe(
+      Stream.runForEachArray((chunk) => Effect.sync(() => chunk.forEach((held) => reader.add(held)))),
+      Effect.map(() => reader.page)
+    )
+  }).pipe(
+    Effect.mapError(toProblem),
+    Effect.timeoutOrElse({
+      duration: listTimeout,
+      orElse: () => Effect.fail(unavailable(`No answer within ${Duration.format(listTimeout)}.`, undefined))
+    })
+  )
+
+const toProblem = (error: SchedulerError) =>
+  error._tag === "SchedulerUnavailable"
+    ? unavailable(error.message, error.retryAfter)
+    : new SchedulerFailure({ detail: error.message })
+
+const unavailable = (detail: string, retryAfter: Duration.Duration | undefined) =>
+  new SchedulerUnavailableProblem({
+    detail,
+    retryAfter: Math.max(1, Math.ceil(Duration.toSeconds(retryAfter ?? Duration.zero)))
+  })
+
+const writeCursor = (offset: number, items: ReadonlyArray<HeldWorker>): string =>
+  Buffer.from(`s${offset + items.length}/${items.at(-1)?.worker.id ?? ""}`).toString("base64url")
+
+const readCursor = (cursor: string | undefined): Effect.Effect<Position, InvalidRequest> => {
+  if (cursor === undefined) return Effect.succeed({ offset: 0, after: undefined })
+  const [, offset, after] =
+    /^s(\d{1,15})\/(.*)$/.exec(Buffer.from(cursor, "base64url").toString("latin1")) ?? []
+  return offset === undefined
+    ? Effect.fail(
+        new InvalidRequest({ errors: [{ path: "query.cursor", message: "expected a nextCursor" }] })
+      )
+    : Effect.succeed({ offset: Number(offset), after })
+}

@@ -1,0 +1,160 @@
+/**
+ * What the HTTP API sends, beside problems and workers themselves.
+ */
+import { SchedulerHealth, Worker, WorkerId } from "@muster/core"
+import { DateTime, Schema } from "effect"
+import { HttpApiSchema } from "effect/http-api"
+import { FailureType, Phase, type WorkerStatus } from "../fleet/FleetEntry.ts"
+import { ItemProblem } from "./Problems.ts"
+
+const timestamp = Schema.String.annotate({ format: "date-time", examples: ["2026-01-31T12:00:00.000Z"] })
+const formatTime = (millis: number): string => DateTime.formatIso(DateTime.makeUnsafe(millis))
+const formatTimeOrNull = (millis: number | undefined) => (millis === undefined ? null : formatTime(millis))
+
+export const Generation = Schema.Int.annotate({
+  description: "Grows with every accepted change of the worker; a safe integer",
+  examples: [7301444403200000]
+})
+
+/** A change that was taken in. */
+const acceptance = {
+  id: WorkerId,
+  generation: Generation,
+  phase: Phase.annotate({ description: "How far the worker is from what is wanted" })
+}
+
+export const Accepted = Schema.Struct(acceptance).annotate({
+  identifier: "Accepted",
+  description: "The change was accepted and is carried to the scheduler",
+  httpApiStatus: 202
+})
+export type Accepted = typeof Accepted.Type
+
+export const Registered = Schema.Struct(acceptance).annotate({
+  identifier: "Registered",
+  description: "The scheduler has the worker (answer to Prefer: wait)"
+})
+
+export const toAccepted = ({ generation, id, phase }: WorkerStatus): Accepted => ({ id, generation, phase })
+
+export const LastError = Schema.Struct({
+  type: FailureType,
+  message: Schema.String,
+  retryable: Schema.Boolean.annotate({ description: "Whether it is tried again without further ado" }),
+  at: timestamp
+})
+
+export const WorkerView = Schema.Struct({
+  ...acceptance,
+  worker: Schema.NullOr(Worker).annotate({
+    description: "The worker as it was sent; null where only its termination was reported"
+  }),
+  attempts: Schema.Int.annotate({ description: "Calls made to the scheduler for this generation" }),
+  lastError: Schema.NullOr(LastError),
+  createdAt: timestamp,
+  updatedAt: timestamp,
+  registeredAt: Schema.NullOr(timestamp),
+  nextAttemptAt: Schema.NullOr(timestamp)
+}).annotate({ identifier: "WorkerStatus" })
+export type WorkerView = typeof WorkerView.Type
+
+export const toWorkerView = (status: WorkerStatus): WorkerView => ({
+  ...toAccepted(status),
+  worker: status.worker ?? null,
+  attempts: status.attempts,
+  lastError:
+    status.lastError === undefined ? null : { ...status.lastError, at: formatTime(status.lastError.at) },
+  createdAt: formatTime(status.createdAt),
+  updatedAt: formatTime(status.updatedAt),
+  registeredAt: formatTimeOrNull(status.registeredAt),
+  nextAttemptAt: formatTimeOrNull(status.nextAttemptAt)
+})
+
+const page = {
+  nextCursor: Schema.NullOr(Schema.String).annotate({
+    description: "Send it as cursor to get the next page; null on the last one"
+  }),
+  total: Schema.Int.annotate({ description: "How many there are on all pages" })
+}
+
+export const WorkerPage = Schema.Struct({ items: Schema.Array(WorkerView), ...page }).annotate({
+  identifier: "WorkerPage"
+})
+
+/** The result of one member of a batch, by its position in a JSON array or its line of NDJSON. */
+export const BatchResult = Schema.Struct({
+  index: Schema.optionalKey(Schema.Int.annotate({ description: "Position in the array, from 0" })),
+  line: Schema.optionalKey(Schema.Int.annotate({ description: "Line of the NDJSON, from 1" })),
+  status: Schema.Int.annotate({ description: "The HTTP status that the member would have got alone" }),
+  id: Schema.optionalKey(WorkerId),
+  generation: Schema.optionalKey(Generation),
+  phase: Schema.optionalKey(Phase),
+  problem: Schema.optionalKey(ItemProblem)
+}).annotate({ identifier: "BatchResult" })
+export type BatchResult = typeof BatchResult.Type
+
+export const BatchResults = Schema.Struct({ results: Schema.Array(BatchResult) }).annotate({
+  identifier: "BatchResults"
+})
+
+/** What became of one event. */
+export const EventResult = Schema.Struct({
+  index: Schema.optionalKey(Schema.Int),
+  status: Schema.Int,
+  outcome: Schema.optionalKey(
+    Schema.Literals(["accepted", "duplicate", "outdated"]).annotate({
+      description:
+        "duplicate: an event of this source and id was accepted before. outdated: a newer event of this source about the worker came first"
+    })
+  ),
+  id: Schema.optionalKey(WorkerId),
+  generation: Schema.optionalKey(Generation),
+  phase: Schema.optionalKey(Phase),
+  problem: Schema.optionalKey(ItemProblem)
+}).annotate({ identifier: "EventResult" })
+export type EventResult = typeof EventResult.Type
+
+export const EventAccepted = EventResult.annotate({ identifier: "EventAccepted", httpApiStatus: 202 })
+
+export const EventResults = Schema.Struct({ results: Schema.Array(EventResult) }).annotate({
+  identifier: "EventResults"
+})
+
+export const HeldWorkerPage = Schema.Struct({
+  items: Schema.Array(Schema.Struct({ worker: Worker, generation: Schema.NullOr(Generation) })),
+  ...page
+}).annotate({ identifier: "SchedulerWorkerPage" })
+
+const duration = Schema.String.annotate({ examples: ["100 millis", "30 seconds"] })
+
+export const SchedulerView = Schema.Struct({
+  adapter: Schema.String.annotate({ examples: ["embedded"] }),
+  capabilities: Schema.Array(Schema.Literals(["registerBatch", "list", "get", "health"])),
+  health: Schema.NullOr(SchedulerHealth),
+  concurrency: Schema.Struct({
+    limit: Schema.Int.annotate({ description: "Most calls at the same time" }),
+    inFlight: Schema.Int.annotate({ description: "Calls under way" })
+  }),
+  unfinished: Schema.Struct({
+    limit: Schema.Int.annotate({
+      description: "Most unfinished changes; above it changes are answered with 503"
+    }),
+    count: Schema.Int
+  }),
+  configuration: Schema.Struct({
+    maxRetries: Schema.Int,
+    baseBackoff: duration,
+    maxBackoff: duration,
+    jitter: Schema.Literals(["none", "equal", "full"]),
+    attemptTimeout: duration,
+    deadline: Schema.NullOr(duration),
+    retryDelay: duration,
+    maxRetryDelay: duration
+  })
+}).annotate({ identifier: "Scheduler" })
+
+export const Health = Schema.Struct({ status: Schema.Literal("ok") }).annotate({ identifier: "Health" })
+
+export const MetricsText = Schema.String.pipe(
+  HttpApiSchema.asText({ contentType: "text/plain; version=0.0.4; charset=utf-8" })
+)
