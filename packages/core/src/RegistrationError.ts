@@ -18,6 +18,10 @@ export const WorkerIssue = Schema.Struct({
 })
 export type WorkerIssue = typeof WorkerIssue.Type
 
+/** A {@link WorkerIssue} in words, without its path: `expected a number above 0, received NaN`. */
+export const describeIssue = ({ received, rule }: WorkerIssue): string =>
+  received === "missing" ? `is required: ${rule}` : `expected ${rule}, received ${received}`
+
 const context = {
   /** The worker; for input whose id is unusable, what could be read of it, or `unknown`. */
   workerId: Schema.String,
@@ -56,10 +60,7 @@ export class InvalidWorker extends Schema.TaggedError<InvalidWorker>("@muster/co
 ) {
   override get message() {
     const problems = this.issues
-      .map(
-        (issue) =>
-          `${issue.path === "" ? "" : `${issue.path}: `}expected ${issue.rule}, received ${issue.received}`
-      )
+      .map((issue) => (issue.path === "" ? "" : `${issue.path}: `) + describeIssue(issue))
       .join("; ")
     return this.attempts === 0
       ? `Worker ${this.workerId} is invalid and was not sent to the scheduler: ${problems}. Correct the data and send it again.`

@@ -219,8 +219,7 @@ const inWords = (message: string): string => {
 }
 
 const toIssues = SchemaIssue.makeFormatterStandardSchemaV1({
-  leafHook: (issue) =>
-    issue._tag === "MissingKey" ? "a value, which is required" : SchemaIssue.defaultLeafHook(issue)
+  leafHook: (issue) => (issue._tag === "MissingKey" ? "a value" : SchemaIssue.defaultLeafHook(issue))
 })
 
 const decodeChecked = Effect.fnUntraced(function* (input: unknown): Effect.fn.Return<Worker, InvalidWorker> {
