@@ -98,7 +98,7 @@ const runDirectly = Effect.fnUntraced(function* (flags: Flags) {
     return yield* new WrongUsage({ message: `--concurrency must be 1 or more, but is ${concurrency}` })
   }
   const scheduler = yield* schedulerName(flags.scheduler)
-  const options = { ...(yield* optionsOf(flags)), scheduler, server: undefined }
+  const options = { ...(yield* optionsOf(flags)), scheduler, server: undefined, waits: false }
   yield* registerFile(options, registerDirectly).pipe(
     Effect.provide(registrationLayer(scheduler, configuration(concurrency)))
   )
@@ -115,7 +115,12 @@ const runThroughService = Effect.fnUntraced(function* (flags: Flags, server: str
   }
   const address = yield* parseAddress(server)
   const wait = Option.isSome(flags.wait) ? yield* parseWait(flags.wait.value) : undefined
-  const options = { ...(yield* optionsOf(flags)), scheduler: undefined, server: address }
+  const options = {
+    ...(yield* optionsOf(flags)),
+    scheduler: undefined,
+    server: address,
+    waits: wait !== undefined
+  }
   yield* registerFile(options, registerThroughService({ address, wait })).pipe(
     Effect.provide(
       Layer.merge(NodeHttpClient.layerUndici, wrongConfigurationIsUsage(configuration(undefined)))
@@ -123,12 +128,30 @@ const runThroughService = Effect.fnUntraced(function* (flags: Flags, server: str
   )
 })
 
+// `10s` as people write it, beside what `Duration` decodes.
+const units = new Map([
+  ["ms", "millis"],
+  ["s", "seconds"],
+  ["m", "minutes"],
+  ["h", "hours"]
+])
+
+const inFull = (text: string): string =>
+  text
+    .trim()
+    .replace(
+      /^(\d+(?:\.\d+)?)\s*(ms|s|m|h)$/,
+      (_, amount: string, unit: string) => `${amount} ${units.get(unit)}`
+    )
+
 const parseWait = (text: string): Effect.Effect<Duration.Duration, WrongUsage> =>
-  decodeDuration(text).pipe(
+  decodeDuration(inFull(text)).pipe(
     Effect.filterOrFail((wait) => Duration.isFinite(wait) && Duration.isGreaterThan(wait, Duration.zero)),
     Effect.mapError(
       () =>
-        new WrongUsage({ message: `--wait ${JSON.stringify(text)} is not a duration such as "30 seconds"` })
+        new WrongUsage({
+          message: `--wait ${JSON.stringify(text)} is not a duration such as 30s or "2 minutes"`
+        })
     )
   )
 

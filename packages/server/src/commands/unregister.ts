@@ -116,7 +116,8 @@ export const unregister = Command.make(
       )
     )
     const failures = outcomes.filter(({ result }) => result === "failed").length
-    if (failures > 0) return yield* new NotAllDone({ message: `${failures} workers were not unregistered` })
+    if (failures > 0)
+      return yield* new NotAllDone({ message: `${failures} of ${ids.length} workers were not unregistered.` })
   })
 ).pipe(
   Command.withDescription(

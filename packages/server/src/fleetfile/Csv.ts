@@ -147,7 +147,7 @@ const lineFeed = 10
 const carriageReturn = 13
 
 interface Draft {
-  id?: unknown
+  id: unknown
   readonly capabilities: Record<string, unknown>
   readonly metadata: Record<string, unknown>
 }
@@ -160,7 +160,7 @@ const toRow = (
   const issues: Array<WorkerIssue> = []
   const customResources: Record<string, unknown> = {}
   const labels: Record<string, unknown> = {}
-  const draft: Draft = { capabilities: { customResources }, metadata: { labels } }
+  const draft: Draft = { id: undefined, capabilities: { customResources }, metadata: { labels } }
   const sections: Readonly<Record<string, Record<string, unknown>>> = {
     capabilities: draft.capabilities,
     "capabilities.customResources": customResources,

@@ -4,7 +4,6 @@
  */
 import { InvalidWorker, Worker, type WorkerIssue } from "@muster/core"
 import { Duration, Effect, Predicate, Runtime, Schema } from "effect"
-import { CliError } from "effect/cli"
 import { isKubernetesObject, workerFromObject } from "./Kubernetes.ts"
 
 export interface FleetRow {
@@ -26,9 +25,7 @@ export class FleetFileError extends Schema.TaggedError<FleetFileError>("@muster/
   { message: Schema.String }
 ) {
   override readonly [Runtime.errorExitCode] = 1
-  override get [CliError.userMessage]() {
-    return this.message
-  }
+  override readonly [Runtime.errorReported] = false
 }
 
 /** How much of the text of an unreadable entry is kept, in characters. */

@@ -2,7 +2,6 @@
  * A running Muster service, as the commands see it: where it is, what it answers, and why it could not.
  */
 import { Effect, Option, Predicate, Runtime, Schema, Stream } from "effect"
-import { CliError } from "effect/cli"
 import { Ndjson } from "effect/encoding"
 import { HttpClient, type HttpClientError, HttpClientRequest, type HttpClientResponse } from "effect/http"
 import { WrongUsage } from "../WrongUsage.ts"
@@ -18,9 +17,7 @@ export class ServiceUnavailable extends Schema.TaggedError<ServiceUnavailable>(
   retryAfter: Schema.optional(Schema.Finite)
 }) {
   override readonly [Runtime.errorExitCode] = 1
-  override get [CliError.userMessage]() {
-    return this.message
-  }
+  override readonly [Runtime.errorReported] = false
 }
 
 /** What is used of a problem document (RFC 9457). */

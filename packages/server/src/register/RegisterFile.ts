@@ -37,11 +37,13 @@ export interface RegisterOptions {
   readonly progress: boolean
   readonly scheduler: string | undefined
   readonly server: string | undefined
+  /** Whether being accepted by a service is not enough. */
+  readonly waits: boolean
 }
 
 type Rows = Stream.Stream<FleetRow, FleetFileError | WrongUsage>
 
-/** The summary has said what there is to say; the exit code is 1. */
+/** Something that was asked for failed, and has been listed. */
 export class NotAllDone extends Schema.TaggedError<NotAllDone>("@muster/server/NotAllDone")("NotAllDone", {
   message: Schema.String
 }) {
@@ -91,6 +93,7 @@ export const registerFile = Effect.fnUntraced(function* <E, R>(
       format: file.format,
       scheduler: options.scheduler,
       server: options.server,
+      waited: options.waits,
       entries: ledger.read,
       tally: ledger.tally,
       unfinished: unfinished.length,
@@ -104,8 +107,13 @@ export const registerFile = Effect.fnUntraced(function* <E, R>(
   yield* Effect.uninterruptibleMask((restore) =>
     Effect.flatMap(Effect.exit(restore(Effect.scoped(work))), (exit) => Effect.andThen(finish(exit), exit))
   )
-  const { failed } = ledger.tally
-  if (failed > 0) return yield* new NotAllDone({ message: `${failed} rows failed` })
+  const { accepted, failed } = ledger.tally
+  if (options.waits && accepted > 0) {
+    return yield* new NotAllDone({
+      message: `${accepted} of ${ledger.read} workers were not registered in time.`
+    })
+  }
+  if (failed > 0) return yield* new NotAllDone({ message: `${failed} of ${ledger.read} rows failed.` })
 })
 
 const markComplete = (ledger: Ledger) =>

@@ -15,7 +15,6 @@ import {
   type Scope,
   Semaphore
 } from "effect"
-import { CliError } from "effect/cli"
 import { type FleetRow, where } from "../fleetfile/FleetRow.ts"
 import type { Failure } from "./Tally.ts"
 
@@ -26,9 +25,7 @@ export class ReportError extends Schema.TaggedError<ReportError>("@muster/server
   }
 ) {
   override readonly [Runtime.errorExitCode] = 1
-  override get [CliError.userMessage]() {
-    return this.message
-  }
+  override readonly [Runtime.errorReported] = false
 }
 
 export interface Report {

@@ -13,6 +13,8 @@ export interface Summary {
   /** Who registered: a scheduler as `--scheduler` names it, or the URL of a service. */
   readonly scheduler: string | undefined
   readonly server: string | undefined
+  /** Whether the service was asked to answer only when workers are registered. */
+  readonly waited: boolean
   /** Rows read. */
   readonly entries: number
   readonly tally: Tally
@@ -127,7 +129,11 @@ const notes = ({
       ]
     : []),
   ...(server !== undefined && tally.accepted > 0
-    ? ["Accepted means that the service has stored them and registers them; --wait DURATION waits for that."]
+    ? [
+        waited
+          ? "Not all of them were registered in time. The service goes on with them by itself."
+          : "Accepted means that the service has stored them and registers them; --wait DURATION waits for that."
+      ]
     : []),
   ...(scheduler === "embedded" && tally.registered > 0
     ? [
