@@ -120,7 +120,8 @@ const notes = ({
   server,
   stopped,
   tally,
-  unfinished
+  unfinished,
+  waited
 }: Summary): ReadonlyArray<string> => [
   ...(entries === 0 && stopped === undefined ? ["The file has no workers: nothing to do."] : []),
   ...(stopped === "interrupted"
