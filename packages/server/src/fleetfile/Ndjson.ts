@@ -81,8 +81,10 @@ const parse = (text: string, position: { readonly entry: number; readonly line: 
 
 /** What is wrong with a JSON text. The engine's own message quotes the text, which may hold secrets. */
 export const describeJsonError = (error: unknown): string => {
-  const position = error instanceof Error ? /at position (\d+)/.exec(error.message)?.[1] : undefined
+  const message = error instanceof Error ? error.message : ""
+  if (message.includes("end of JSON input")) return "JSON that ends too early"
+  const position = /at position (\d+)/.exec(message)?.[1]
   return position === undefined
-    ? "text that is not JSON, or ends too early"
+    ? "text that is not JSON"
     : `text that is not JSON (at character ${Number(position) + 1})`
 }

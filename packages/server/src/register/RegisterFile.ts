@@ -155,6 +155,7 @@ const progressOf = (file: FleetFile.FleetFile, ledger: Ledger): ProgressBar.Prog
   const { isComplete, read } = ledger
   const bytes = file.bytesRead()
   // Of a file that is read in part, the rows so far say how many there will be.
-  const estimate = file.size === undefined || bytes === 0 ? undefined : Math.round((read * file.size) / bytes)
+  const estimate =
+    file.size === undefined || bytes === 0 || read === 0 ? undefined : Math.round((read * file.size) / bytes)
   return { settled, failed, total: isComplete ? read : estimate, isEstimate: !isComplete }
 }
