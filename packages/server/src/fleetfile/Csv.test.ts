@@ -2,18 +2,12 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Schema, Stream } from "effect"
 import * as Csv from "./Csv.ts"
 import { parseMappings } from "./CsvColumns.ts"
-import { decode } from "./FleetRow.ts"
-
-const encoder = new TextEncoder()
+import { piecesOf, workerOf } from "./TestRows.ts"
 
 /** The rows of a text, which arrives in pieces of `size` bytes. */
 const read = (text: string, columns: ReadonlyArray<string> = [], size = 7) =>
   Effect.gen(function* () {
-    const bytes = encoder.encode(text)
-    const pieces = Array.from({ length: Math.ceil(bytes.length / size) }, (_, index) =>
-      bytes.slice(index * size, (index + 1) * size)
-    )
-    return yield* Stream.runCollect(Csv.read(Stream.fromIterable(pieces), yield* parseMappings(columns)))
+    return yield* Stream.runCollect(Csv.read(piecesOf(text, size), yield* parseMappings(columns)))
   })
 
 const minimal = ["id=id", "capabilities.cpuCores=cpu", "capabilities.memoryMb=mem"]
@@ -65,7 +59,7 @@ describe("the rows of a CSV file", () => {
       const [row] = yield* read(
         "note,capabilities.memoryMb,id,capabilities.cpuCores,metadata.labels.a\nx,2,w,1.5,b\n"
       )
-      const worker = yield* decode(row!)
+      const worker = yield* workerOf(row)
       assert.strictEqual(worker.id, "w")
       assert.strictEqual(worker.capabilities.cpuCores, 1.5)
       assert.deepStrictEqual(worker.metadata.labels, { a: "b" })
@@ -76,7 +70,7 @@ describe("the rows of a CSV file", () => {
     Effect.gen(function* () {
       const columns = [...minimal, "metadata.labels.zone=zone", "capabilities.customResources.gpu=gpu"]
       const [row] = yield* read("id,cpu,mem,zone,gpu\na,1,2,, \n", columns)
-      const worker = yield* decode(row!)
+      const worker = yield* workerOf(row)
       assert.deepStrictEqual(worker.metadata.labels, {})
       assert.deepStrictEqual(worker.capabilities.customResources, {})
     })
@@ -106,17 +100,17 @@ describe("the rows of a CSV file", () => {
       const rows = yield* read("id,cpu,mem\na,1\nb,1,2,3\nc,1,2\n", minimal)
       const [short, long, good] = rows
       assert.deepStrictEqual(short?.input, { unreadable: "a,1" })
-      const error = yield* Effect.flip(decode(short!))
+      const error = yield* Effect.flip(workerOf(short))
       assert.include(error.message, "expected 3 cells, as many as the header has, received a row of 2")
-      assert.include((yield* Effect.flip(decode(long!))).message, "received a row of 4")
-      assert.strictEqual((yield* decode(good!)).id, "c")
+      assert.include((yield* Effect.flip(workerOf(long))).message, "received a row of 4")
+      assert.strictEqual((yield* workerOf(good)).id, "c")
     })
   )
 
   it.effect("name column and field of a cell that is no number, beside what else is wrong", () =>
     Effect.gen(function* () {
       const [row] = yield* read("id,cpu,mem\nbad id,0x10,-1\n", minimal)
-      const error = yield* Effect.flip(decode(row!))
+      const error = yield* Effect.flip(workerOf(row))
       assert.deepStrictEqual(error.issues[0], {
         path: "capabilities.cpuCores",
         rule: 'a decimal number in column "cpu"',
@@ -137,7 +131,7 @@ describe("the rows of a CSV file", () => {
         rows.map(({ line }) => line),
         [2, 3]
       )
-      assert.include((yield* Effect.flip(decode(rows[1]!))).message, "whose quotes are closed")
+      assert.include((yield* Effect.flip(workerOf(rows[1]))).message, "whose quotes are closed")
     })
   )
 
@@ -164,9 +158,8 @@ describe("the rows of a CSV file", () => {
         let line = 2
         for (const [index, cell] of cells.entries()) {
           const label = cell.toWellFormed().trim()
-          const { input, line: found } = rows[index]!
-          assert.strictEqual(found, line)
-          assert.deepStrictEqual(input, {
+          assert.strictEqual(rows[index]?.line, line)
+          assert.deepStrictEqual(rows[index]?.input, {
             id: `w${index}`,
             capabilities: { cpuCores: 1, memoryMb: 2, customResources: {} },
             metadata: { labels: label === "" ? {} : { x: label } }

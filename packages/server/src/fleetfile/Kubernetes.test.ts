@@ -2,10 +2,10 @@ import { assert, describe, it } from "@effect/vitest"
 import { DateTime, Effect, Stream } from "effect"
 import { decode, type FleetRow } from "./FleetRow.ts"
 import * as JsonDocument from "./JsonDocument.ts"
+import { piecesOf, workerOf } from "./TestRows.ts"
 import * as Yaml from "./Yaml.ts"
 
-const encoder = new TextEncoder()
-const bytesOf = (text: string) => Stream.make(encoder.encode(text))
+const bytesOf = (text: string) => piecesOf(text, 1000)
 const readYaml = (text: string) => Stream.runCollect(Yaml.read(bytesOf(text)))
 const readJson = (text: string) => Stream.runCollect(JsonDocument.read(bytesOf(text), text))
 
@@ -39,7 +39,7 @@ describe("a Kubernetes Node", () => {
       const [row] = yield* readJson(
         JSON.stringify(node("n1", resources, { labels, creationTimestamp: "2026-01-31T12:00:00Z" }))
       )
-      const { capabilities, id, metadata } = yield* decode(row!)
+      const { capabilities, id, metadata } = yield* workerOf(row)
       assert.strictEqual(id, "n1")
       assert.deepStrictEqual(
         { ...capabilities },
@@ -59,7 +59,7 @@ describe("a Kubernetes Node", () => {
         nodeInfo: { containerRuntimeVersion: "docker://20.10.7" }
       }
       const [row] = yield* readJson(JSON.stringify({ ...node("n", {}), status }))
-      const { capabilities } = yield* decode(row!)
+      const { capabilities } = yield* workerOf(row)
       assert.deepStrictEqual(
         { ...capabilities },
         { cpuCores: 8, memoryMb: 1024, dockerEnabled: true, customResources: { "example.com/fpga": 2 } }
@@ -70,7 +70,7 @@ describe("a Kubernetes Node", () => {
   it.effect("with a quantity that is none names the resource, not the value", () =>
     Effect.gen(function* () {
       const [row] = yield* readJson(JSON.stringify(node("n", { cpu: "eight", memory: "1Gi", "a.b/c": true })))
-      const { issues, workerId } = yield* Effect.flip(decode(row!))
+      const { issues, workerId } = yield* Effect.flip(workerOf(row))
       assert.strictEqual(workerId, "n")
       assert.deepStrictEqual(
         issues.map(({ path, received }) => [path, received]),

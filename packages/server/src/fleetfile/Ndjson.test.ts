@@ -1,16 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Schema, Stream } from "effect"
-import { decode } from "./FleetRow.ts"
 import * as Ndjson from "./Ndjson.ts"
+import { piecesOf, workerOf } from "./TestRows.ts"
 
-const encoder = new TextEncoder()
-const read = (text: string, size = 5) => {
-  const bytes = encoder.encode(text)
-  const pieces = Array.from({ length: Math.ceil(bytes.length / size) }, (_, index) =>
-    bytes.slice(index * size, (index + 1) * size)
-  )
-  return Stream.runCollect(Ndjson.read(Stream.fromIterable(pieces)))
-}
+const read = (text: string, size = 5) => Stream.runCollect(Ndjson.read(piecesOf(text, size)))
 
 const worker = (id: string) => JSON.stringify({ id, capabilities: { cpuCores: 1, memoryMb: 1 } })
 
@@ -35,11 +28,11 @@ describe("the rows of an NDJSON file", () => {
   it.effect("that are no JSON are reported without their content, and stop none of the others", () =>
     Effect.gen(function* () {
       const [bad, number, good] = yield* read(`{"id": secret}\n42\n${worker("good")}\n`)
-      const error = yield* Effect.flip(decode(bad!))
+      const error = yield* Effect.flip(workerOf(bad))
       assert.include(error.message, "expected a JSON object on one line, received text that is not JSON")
       assert.notInclude(error.message, "secret")
-      assert.strictEqual((yield* Effect.flip(decode(number!)))._tag, "InvalidWorker")
-      assert.strictEqual((yield* decode(good!)).id, "good")
+      assert.strictEqual((yield* Effect.flip(workerOf(number)))._tag, "InvalidWorker")
+      assert.strictEqual((yield* workerOf(good)).id, "good")
     })
   )
 
@@ -48,7 +41,7 @@ describe("the rows of an NDJSON file", () => {
       const long = `"${"x".repeat(Ndjson.longestLine + 10)}"`
       const rows = yield* read(`${long}\n${worker("next")}\n`, 1 << 16)
       assert.strictEqual(rows.length, 2)
-      assert.include((yield* Effect.flip(decode(rows[0]!))).message, "received a longer one")
+      assert.include((yield* Effect.flip(workerOf(rows[0]))).message, "received a longer one")
       assert.strictEqual(rows[1]?.line, 2)
     })
   )
@@ -57,8 +50,8 @@ describe("the rows of an NDJSON file", () => {
     Effect.gen(function* () {
       const again = JSON.stringify({ ...JSON.parse(worker("again")), error: { type: "MaxRetriesExceeded" } })
       const [retried, lost] = yield* read(`${again}\n{"unreadable":"a,1","error":{}}\n`)
-      assert.strictEqual((yield* decode(retried!)).id, "again")
-      assert.include((yield* Effect.flip(decode(lost!))).message, "a row that could not be read")
+      assert.strictEqual((yield* workerOf(retried)).id, "again")
+      assert.include((yield* Effect.flip(workerOf(lost))).message, "a row that could not be read")
     })
   )
 
@@ -71,7 +64,7 @@ describe("the rows of an NDJSON file", () => {
         status: { capacity: { cpu: 1, memory: "1Gi" } }
       }
       const [row] = yield* read(`${JSON.stringify(node)}\n`)
-      assert.strictEqual((yield* decode(row!)).capabilities.memoryMb, 1024)
+      assert.strictEqual((yield* workerOf(row)).capabilities.memoryMb, 1024)
     })
   )
 

@@ -2,7 +2,7 @@
  * What became of every row, counted: constant memory, however many rows there are.
  */
 import type { RegistrationError } from "@muster/core"
-import { Duration } from "effect"
+import type { Duration } from "effect"
 import type { FleetRow, Position } from "../fleetfile/FleetRow.ts"
 import { DurationHistogram } from "./DurationHistogram.ts"
 

@@ -54,6 +54,9 @@ const retrySchedule = (config: RegistrationSettings) =>
     })
   )
 
+/** How far a worker is that has no outcome yet. */
+type Progress = "unsent" | "accepted"
+
 class Submission {
   private readonly options: ServiceOptions
   private readonly ledger: Ledger
@@ -81,7 +84,7 @@ class Submission {
       const startedAt = yield* Clock.currentTimeMillis
       const end = isWaiting ? startedAt + Duration.toMillis(wait) : startedAt
       // What is neither registered nor refused: not answered yet, or accepted.
-      const open = new Map(batch.map((admitted) => [admitted, "unsent" as "unsent" | "accepted"]))
+      const open = new Map<Admitted, Progress>(batch.map((admitted) => [admitted, "unsent"]))
       let secondsLeft = isWaiting ? seconds(end - startedAt) : undefined
       while (this.gone === undefined) {
         const attempt = Effect.suspend(() => this.post(open, startedAt, secondsLeft))
@@ -109,7 +112,7 @@ class Submission {
 
   /** One request for everything that is open. Succeeds when each has an answer. */
   private post(
-    open: Map<Admitted, "unsent" | "accepted">,
+    open: Map<Admitted, Progress>,
     startedAt: number,
     waitSeconds: number | undefined
   ): Effect.Effect<void, ServiceUnavailable | ReportError, HttpClient.HttpClient> {
