@@ -113,11 +113,7 @@ class Registry {
       return undefined
     }
     const unregistered = this.tombstone(worker.id)
-    if (unregistered !== undefined) {
-      if (generation < unregistered) return refusal(generation, unregistered)
-      this.recentTombstones.delete(worker.id)
-      this.olderTombstones.delete(worker.id)
-    }
+    if (unregistered !== undefined && generation < unregistered) return refusal(generation, unregistered)
     this.held.set(worker.id, { ordinal: this.ordinal++, worker, generation })
     return undefined
   }

@@ -3,7 +3,9 @@
  */
 import { Cause, type Clock, Exit } from "effect"
 import type { SchedulerError, Worker, WorkerId } from "@muster/core"
-import type { Operation } from "./Script.ts"
+
+/** The calls of a scheduler port. */
+export type Operation = "register" | "unregister" | "registerBatch" | "list" | "get" | "health"
 
 /** One call of the scheduler, as the test sees it afterwards. */
 export interface RecordedCall {

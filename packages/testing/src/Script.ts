@@ -4,10 +4,7 @@
  */
 import { Duration } from "effect"
 import type { SchedulerError } from "@muster/core"
-import type { RecordedCall } from "./CallLog.ts"
-
-/** The calls of a scheduler port. */
-export type Operation = "register" | "unregister" | "registerBatch" | "list" | "get" | "health"
+import type { Operation, RecordedCall } from "./CallLog.ts"
 
 /** How the scheduler answers one call. The constructors are statics of `TestScheduler`. */
 export type Answer =

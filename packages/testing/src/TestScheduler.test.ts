@@ -78,8 +78,10 @@ describe("TestScheduler", () => {
         yield* Effect.flip(register("ci-2"))
         yield* Effect.all([register("ci-1"), register("ci-2"), register("spared")])
 
-        yield* scheduler.onEvery("register", [TestScheduler.fail(rejected)])
+        yield* scheduler.onEvery("register", [TestScheduler.always(TestScheduler.fail(rejected))])
         assert.deepStrictEqual(yield* Effect.flip(register("ci-1")), rejected)
+        yield* scheduler.onRegister("ci-1", [])
+        yield* register("ci-1")
       }).pipe(Effect.provide(TestScheduler.layer))
     )
 
@@ -254,8 +256,10 @@ describe("TestScheduler", () => {
             error: undefined
           }
         ])
+        const [, pending] = yield* scheduler.calls
         yield* TestClock.adjust("500 millis")
         assert.deepInclude((yield* scheduler.calls)[1], { endedAt: 1100, outcome: "succeeded" })
+        assert.strictEqual(pending?.outcome, "pending")
       }).pipe(Effect.provide(TestScheduler.layer))
     )
 
@@ -326,6 +330,8 @@ describe("TestScheduler", () => {
           ]
         )
         assert.strictEqual(yield* scheduler.peakConcurrency, 1)
+        yield* register("ci-3")
+        assert.strictEqual((yield* scheduler.callsOf("ci-3"))[0]?.concurrency, 1)
       }).pipe(Effect.provide(TestScheduler.layer))
     )
   })

@@ -14,7 +14,7 @@ import {
   type Worker,
   WorkerId
 } from "@muster/core"
-import { type BegunCall, type CallDetails, CallLog, type RecordedCall } from "./CallLog.ts"
+import { type BegunCall, type CallDetails, CallLog, type Operation, type RecordedCall } from "./CallLog.ts"
 import { RateLimit } from "./RateLimit.ts"
 import {
   type Always,
@@ -25,7 +25,6 @@ import {
   die,
   fail,
   hang,
-  type Operation,
   type Script,
   Scripts,
   succeed,
@@ -132,124 +131,151 @@ export class TestScheduler extends Context.Service<
 
 const make = (options: TestSchedulerOptions): TestScheduler["Service"] => {
   const state = EmbeddedScheduler.make({ comparesGenerations: options.comparesGenerations })
-  const newRateLimit = (perSecond: number | undefined) =>
-    perSecond === undefined ? undefined : new RateLimit(perSecond)
-  let rateLimit = newRateLimit(options.maxRate)
-  let scripts = new Scripts()
-  let log = new CallLog()
+  const session = new Session(options.maxRate)
+  const forget = state.restart({ memory: "lost" })
+  const on = (operation: Operation) => (workerId: string, script: Script) =>
+    Effect.sync(() => session.scripts.set(operation, workerId, script))
 
-  const answerTo = (call: RecordedCall): Answer => {
-    const isCounted = call.operation === "register" || call.operation === "unregister"
-    const wait = isCounted ? (rateLimit?.take(call.startedAt) ?? 0) : 0
-    return wait > 0 ? fail(overloaded(wait)) : scripts.next(call)
+  return {
+    port: makePort(state.port, session, options.capabilities),
+    onRegister: on("register"),
+    onUnregister: on("unregister"),
+    onGet: on("get"),
+    onEvery: (operation, script) => Effect.sync(() => session.scripts.setEvery(operation, script)),
+    calls: Effect.sync(() => session.log.calls),
+    callsOf: (workerId) => Effect.sync(() => session.log.calls.filter((call) => call.workerId === workerId)),
+    peakConcurrency: Effect.sync(() => session.log.peakConcurrency),
+    workers: state.workers,
+    hold: (worker, generation) => Effect.orDie(state.port.register(worker, { generation })),
+    drop: (workerId) => Effect.orDie(drop(state.port, WorkerId.make(workerId))),
+    forget,
+    setMaxRate: (perSecond) => Effect.sync(() => session.setMaxRate(perSecond)),
+    reset: Effect.andThen(
+      forget,
+      Effect.sync(() => session.reset(options.maxRate))
+    )
+  }
+}
+
+const makePort = (
+  state: CompletePort,
+  session: Session,
+  capabilities: ReadonlyArray<SchedulerCapability> = ["registerBatch", "list", "get", "health"]
+): SchedulerPort["Service"] => {
+  const optional = {
+    registerBatch: (members) =>
+      session.callOrThrow("registerBatch", {}, ({ index: batch }) =>
+        Effect.forEach(
+          members,
+          ({ generation, worker }) =>
+            Effect.result(
+              session.call("register", { workerId: worker.id, worker, generation, batch }, () =>
+                state.register(worker, { generation })
+              )
+            ),
+          { concurrency: "unbounded" }
+        )
+      ),
+    list: session.list(state.list),
+    get: (workerId) => session.callOrThrow("get", { workerId }, () => state.get(workerId)),
+    health: session.call("health", {}, () => state.health)
+  } satisfies Partial<SchedulerImplementation>
+
+  return SchedulerPort.make({
+    register: (worker, { generation }) =>
+      session.callOrThrow("register", { workerId: worker.id, worker, generation }, () =>
+        state.register(worker, { generation })
+      ),
+    unregister: (workerId, { generation }) =>
+      session.callOrThrow("unregister", { workerId, generation }, () =>
+        state.unregister(workerId, { generation })
+      ),
+    ...Struct.pick(optional, capabilities)
+  })
+}
+
+type CompletePort = EmbeddedScheduler["Service"]["port"]
+
+/** From one reset to the next: how calls are answered, and what is known of them. */
+class Session {
+  scripts = new Scripts()
+  log = new CallLog()
+  private rateLimit: RateLimit | undefined
+
+  constructor(maxRate: number | undefined) {
+    this.setMaxRate(maxRate)
   }
 
-  // A call begins inside of onExit, here and in `list`: an interruption finds either no call or one that it ends.
-  const call = <A>(
+  setMaxRate(perSecond: number | undefined): void {
+    this.rateLimit = perSecond === undefined ? undefined : new RateLimit(perSecond)
+  }
+
+  reset(maxRate: number | undefined): void {
+    this.setMaxRate(maxRate)
+    this.scripts = new Scripts()
+    this.log = new CallLog()
+  }
+
+  /** A call that is recorded and answered; `apply` does what it asks for. */
+  call<A>(
     operation: Operation,
     details: CallDetails,
     apply: (call: RecordedCall) => Effect.Effect<A, SchedulerError>
-  ): Effect.Effect<A, SchedulerError> =>
-    Effect.suspend(() => {
+  ): Effect.Effect<A, SchedulerError> {
+    return Effect.suspend(() => {
+      // It begins inside of onExit, so that an interruption finds either no call or one that will be ended.
       let begun: BegunCall | undefined
       return Effect.onExit(
         Effect.clockWith((clock) => {
-          begun = log.begin(operation, details, clock)
+          begun = this.log.begin(operation, details, clock)
           const { call } = begun
           return perform(
-            answerTo(call),
+            this.answer(call),
             Effect.suspend(() => apply(call))
           )
         }),
         (exit) => Effect.sync(() => begun?.end(exit))
       )
     })
+  }
 
-  /** Throws now where the script says so; everything else waits until the effect is run. */
-  const callOrThrow: typeof call = (operation, details, apply) => {
-    const lazy = call(operation, details, apply)
-    if (!scripts.throwsNext(operation, details.workerId)) return lazy
-    const exit = Effect.runSyncExitWith(Fiber.getCurrent()?.context ?? Context.empty())(lazy)
+  /** The same, but throws now where the script says so. */
+  callOrThrow<A>(
+    operation: Operation,
+    details: CallDetails,
+    apply: (call: RecordedCall) => Effect.Effect<A, SchedulerError>
+  ): Effect.Effect<A, SchedulerError> {
+    const call = this.call(operation, details, apply)
+    if (!this.scripts.throwsNext(operation, details.workerId)) return call
+    const exit = Effect.runSyncExitWith(Fiber.getCurrent()?.context ?? Context.empty())(call)
     if (Exit.isFailure(exit) && Cause.hasDies(exit.cause)) throw Cause.squash(exit.cause)
     return exit
   }
 
-  const optional = {
-    registerBatch: (members) =>
-      callOrThrow("registerBatch", {}, ({ index: batch }) =>
-        Effect.forEach(
-          members,
-          ({ generation, worker }) =>
-            Effect.result(
-              call("register", { workerId: worker.id, worker, generation, batch }, () =>
-                state.port.register(worker, { generation })
-              )
-            ),
-          { concurrency: "unbounded" }
-        )
-      ),
-    list: Stream.suspend(() => {
+  /** A listing that is recorded and answered. */
+  list(held: Stream.Stream<HeldWorker, SchedulerError>): Stream.Stream<HeldWorker, SchedulerError> {
+    return Stream.suspend(() => {
       let begun: BegunCall | undefined
       return Stream.onExit(
         Stream.unwrap(
           Effect.clockWith((clock) => {
-            begun = log.begin("list", {}, clock)
-            return Effect.succeed(performList(answerTo(begun.call), state.port.list))
+            begun = this.log.begin("list", {}, clock)
+            return Effect.succeed(performList(this.answer(begun.call), held))
           })
         ),
         (exit) => Effect.sync(() => begun?.end(exit))
       )
-    }),
-    get: (workerId) => callOrThrow("get", { workerId }, () => state.port.get(workerId)),
-    health: call("health", {}, () => state.port.health)
-  } satisfies Partial<SchedulerImplementation>
+    })
+  }
 
-  const port = SchedulerPort.make({
-    register: (worker, { generation }) =>
-      callOrThrow("register", { workerId: worker.id, worker, generation }, () =>
-        state.port.register(worker, { generation })
-      ),
-    unregister: (workerId, { generation }) =>
-      callOrThrow("unregister", { workerId, generation }, () =>
-        state.port.unregister(workerId, { generation })
-      ),
-    ...Struct.pick(optional, options.capabilities ?? ["registerBatch", "list", "get", "health"])
-  })
-
-  const script = (operation: Operation) => (workerId: string, script: Script) =>
-    Effect.sync(() => scripts.set(operation, workerId, script))
-
-  const forget = state.restart({ memory: "lost" })
-
-  return {
-    port,
-    onRegister: script("register"),
-    onUnregister: script("unregister"),
-    onGet: script("get"),
-    onEvery: (operation, script) => Effect.sync(() => scripts.setEvery(operation, script)),
-    calls: Effect.sync(() => log.calls),
-    callsOf: (workerId) => Effect.sync(() => log.calls.filter((call) => call.workerId === workerId)),
-    peakConcurrency: Effect.sync(() => log.peakConcurrency),
-    workers: state.workers,
-    hold: (worker, generation) => Effect.orDie(state.port.register(worker, { generation })),
-    drop: (workerId) => Effect.orDie(drop(state.port, WorkerId.make(workerId))),
-    forget,
-    setMaxRate: (perSecond) =>
-      Effect.sync(() => {
-        rateLimit = newRateLimit(perSecond)
-      }),
-    reset: Effect.andThen(
-      forget,
-      Effect.sync(() => {
-        rateLimit = newRateLimit(options.maxRate)
-        scripts = new Scripts()
-        log = new CallLog()
-      })
-    )
+  private answer(call: RecordedCall): Answer {
+    const isCounted = call.operation === "register" || call.operation === "unregister"
+    const wait = isCounted ? (this.rateLimit?.take(call.startedAt) ?? 0) : 0
+    return wait > 0 ? fail(overloaded(wait)) : this.scripts.next(call)
   }
 }
 
-const drop = Effect.fnUntraced(function* (port: EmbeddedScheduler["Service"]["port"], workerId: WorkerId) {
+const drop = Effect.fnUntraced(function* (port: CompletePort, workerId: WorkerId) {
   const held = yield* port.get(workerId)
   if (Option.isSome(held)) yield* port.unregister(workerId, { generation: held.value.generation ?? 0 })
 })
