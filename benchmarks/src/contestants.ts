@@ -21,4 +21,6 @@ export const contestants = {
 
 export type ContestantName = keyof typeof contestants
 
-export const contestantNames = Object.keys(contestants) as ReadonlyArray<ContestantName>
+export const isContestant = (name: string): name is ContestantName => name in contestants
+
+export const contestantNames = Object.keys(contestants).filter(isContestant)

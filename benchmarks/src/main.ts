@@ -25,7 +25,7 @@ if (unknown.length > 0) {
 } else {
   console.log(
     `Node ${process.version}, ${cpus()[0]?.model.trim()}, ${availableParallelism()} cores, ` +
-      `${new Date().toISOString().slice(0, 10)}`
+      new Date().toISOString().slice(0, 10)
   )
   console.log('Muster runs with its logs off (References.MinimumLogLevel "None"), as the peers do not log.')
   for (const name of names.length > 0

@@ -1,6 +1,6 @@
 /** A process of one contestant's own, run with `--expose-gc`: lets registrations hang, and weighs the heap. */
 import { setTimeout as sleep } from "node:timers/promises"
-import { type ContestantName, contestants } from "./contestants.ts"
+import { type ContestantName, contestants, isContestant } from "./contestants.ts"
 import { makeWorkers } from "./workers.ts"
 
 /**
@@ -34,11 +34,8 @@ const measure = async (name: ContestantName): Promise<number> => {
   return (after - before) / count
 }
 
-const isContestant = (name: string | undefined): name is ContestantName =>
-  name !== undefined && name in contestants
-
 const name = process.argv[2]
-if (process.send !== undefined && isContestant(name)) {
+if (process.send !== undefined && name !== undefined && isContestant(name)) {
   process.send(await measure(name))
   process.disconnect()
 }

@@ -6,7 +6,6 @@ import { Counter, Gauge, Histogram, Registry } from "prom-client"
 import type { Worker } from "@muster/core"
 
 const registers = [new Registry()]
-const workerTypes = ["static", "dynamic"] as const
 
 const perWorkerType = <Series>(make: (labels: { worker_type: string }) => Series) => ({
   static: make({ worker_type: "static" }),
@@ -71,16 +70,4 @@ export const measured = async (worker: Worker, register: () => Promise<number>):
     durations[workerType].observe((performance.now() - startedAt) / 1000)
     retries[workerType].observe(attemptsMade - 1)
   }
-}
-
-/** How many registrations of either type have ended with success: what a benchmark checks itself against. */
-export const succeeded = async (): Promise<number> => {
-  const metric = await registers[0]?.getSingleMetric("worker_registration_operations_total")?.get()
-  const values = metric?.values ?? []
-  return values
-    .filter(
-      ({ labels }) =>
-        labels["result"] === "success" && workerTypes.some((type) => type === labels["worker_type"])
-    )
-    .reduce((sum, { value }) => sum + value, 0)
 }
