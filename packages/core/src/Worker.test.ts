@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { DateTime, Effect, Metric, Schema } from "effect"
 import { TestClock } from "effect/testing"
-import { Worker, WorkerCapabilities, WorkerId, WorkerLimits } from "./Worker.ts"
+import { Worker, WorkerCapabilities, WorkerId, WorkerLimits, WorkerMetadata } from "./Worker.ts"
 
 const minimal = { id: "ci-7f3a", capabilities: { cpuCores: 8, memoryMb: 16384 } }
 
@@ -266,6 +266,25 @@ describe("Worker.decode", () => {
       ])
     })
   )
+
+  it.effect("refuses text that a database or a protocol could not take", () =>
+    Effect.gen(function* () {
+      const problems = yield* problemsOf({
+        ...minimal,
+        metadata: { namespace: "a\0b", labels: { half: "\ud800", whole: "\u{1f600}" }, tags: ["\udfff"] }
+      })
+      assert.sameMembers(Array.from(problems.keys()), [
+        "metadata.namespace",
+        "metadata.labels.half",
+        "metadata.tags.0"
+      ])
+      assert.include(problems.get("metadata.labels.half")?.rule, "well-formed")
+    })
+  )
+
+  it("refuses to construct a time that JSON could not carry", () => {
+    assert.throws(() => new WorkerMetadata({ provisionedAt: DateTime.makeUnsafe(8e15) }))
+  })
 
   it.effect("keeps hostile ids and keys out of terminals and logs", () =>
     Effect.gen(function* () {

@@ -14,6 +14,7 @@ import {
 } from "effect"
 import { InvalidWorker, type WorkerIssue } from "./RegistrationError.ts"
 import { countDecodeFailure } from "./RegistrationMetrics.ts"
+import { text } from "./Text.ts"
 import { WorkerId, WorkerType } from "./WorkerId.ts"
 
 export { WorkerId, WorkerType }
@@ -43,14 +44,6 @@ export const WorkerLimits = {
   /** Most tags of one worker. */
   tags: 256
 } as const
-
-const text = (minimum: number, maximum: number) => {
-  const expected = `a string of ${minimum} to ${maximum} characters`
-  return Schema.String.annotate({ expected }).check(
-    Schema.isMinLength(minimum, { expected }),
-    Schema.isMaxLength(maximum, { expected })
-  )
-}
 
 // A key such as `__proto__` would be an own property here and a prototype in the next program that copies it.
 const nameRule = `a name of 1 to ${WorkerLimits.name} characters, other than __proto__`
@@ -113,6 +106,11 @@ const hasRealDate = (timestamp: string): boolean => {
   return day <= new Date(lastOfMonth).getUTCDate()
 }
 
+const hasFourDigitYear = (dateTime: DateTime.Utc): boolean => {
+  const year = DateTime.getPartUtc(dateTime, "year")
+  return year >= 0 && year <= 9999
+}
+
 /** An RFC 3339 timestamp (RFC 3339, section 5.6), kept in UTC; written with milliseconds and `Z`. */
 export const Timestamp = Schema.String.annotate({ expected: timestampRule, format: "date-time" })
   .check(
@@ -121,7 +119,13 @@ export const Timestamp = Schema.String.annotate({ expected: timestampRule, forma
     }),
     Schema.makeFilter(hasRealDate, { expected: "a date that exists, in " + timestampRule })
   )
-  .pipe(Schema.decodeTo(Schema.DateTimeUtcFromString.annotate({ expected: timestampRule })))
+  .pipe(
+    Schema.decodeTo(
+      Schema.DateTimeUtcFromString.annotate({ expected: timestampRule }).check(
+        Schema.makeFilter(hasFourDigitYear, { expected: "a year from 0000 to 9999" })
+      )
+    )
+  )
 
 /** Where a worker belongs and how it came to be. Every field has a default. */
 export class WorkerMetadata extends Schema.Class<WorkerMetadata>("@muster/core/WorkerMetadata")({

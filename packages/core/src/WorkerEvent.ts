@@ -3,6 +3,7 @@
  * `WorkerRegistration.notify` turns each into the scheduler call that it asks for.
  */
 import { Effect, DateTime, Schema } from "effect"
+import { text } from "./Text.ts"
 import { Timestamp, Worker, WorkerId } from "./Worker.ts"
 
 const occurredAt = Timestamp.pipe(
@@ -26,7 +27,7 @@ export class WorkerTerminated extends Schema.TaggedClass<WorkerTerminated>("@mus
   "WorkerTerminated",
   {
     workerId: WorkerId,
-    reason: Schema.optional(Schema.String.check(Schema.isMaxLength(1024))),
+    reason: Schema.optional(text(0, 1024)),
     occurredAt
   }
 ) {}

@@ -1,0 +1,17 @@
+/**
+ * Text with bounds, as every string of a worker or an event is.
+ */
+import { Schema } from "effect"
+
+// NUL and halves of surrogate pairs have no place in PostgreSQL's text nor in protobuf's strings.
+const isStorable = (text: string) => text.isWellFormed() && !text.includes("\0")
+
+/** A string of so many UTF-16 code units, that every database and protocol can carry. */
+export const text = (minimum: number, maximum: number) => {
+  const expected = `a string of ${minimum} to ${maximum} characters`
+  return Schema.String.annotate({ expected }).check(
+    Schema.isMinLength(minimum, { expected }),
+    Schema.isMaxLength(maximum, { expected }),
+    Schema.makeFilter(isStorable, { expected: `${expected}, well-formed Unicode without NUL` })
+  )
+}
