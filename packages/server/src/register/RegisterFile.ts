@@ -41,7 +41,7 @@ export interface RegisterOptions {
   readonly waits: boolean
 }
 
-type Rows = Stream.Stream<FleetRow, FleetFileError | WrongUsage>
+type Rows = Stream.Stream<FleetRow>
 
 /** Something that was asked for failed, and has been listed. */
 export class NotAllDone extends Schema.TaggedError<NotAllDone>("@muster/server/NotAllDone")("NotAllDone", {
@@ -70,14 +70,24 @@ export const registerFile = Effect.fnUntraced(function* <E, R>(
   const report = options.report === undefined ? undefined : yield* Report.open(options.report)
   const ledger = new Ledger(report)
 
+  // Where the file breaks off, what was read before is seen through first.
+  let broken: FleetFileError | WrongUsage | undefined
+  const rows = Stream.onEnd(file.rows, markComplete(ledger)).pipe(
+    Stream.catch((error) => {
+      broken = error
+      return Stream.empty
+    })
+  )
+
   const work = Effect.gen(function* () {
     if (options.progress && (yield* (yield* Stdio.Stdio).stderrIsTerminal)) {
       yield* ProgressBar.show(() => progressOf(file, ledger))
     }
-    yield* registerAll(Stream.onEnd(file.rows, markComplete(ledger)), ledger)
+    yield* registerAll(rows, ledger)
+    if (broken !== undefined) return yield* broken
   })
 
-  const finish = Effect.fnUntraced(function* (exit: Exit.Exit<void, E>) {
+  const finish = Effect.fnUntraced(function* (exit: Exit.Exit<void, E | FleetFileError | WrongUsage>) {
     const isInterrupted = Exit.isFailure(exit) && Cause.hasInterrupts(exit.cause)
     const unfinished = ledger.underWay
     if (report !== undefined && Exit.isFailure(exit)) {

@@ -1,0 +1,358 @@
+/**
+ * `muster register` as a process: what it prints, how it ends, and what it leaves behind.
+ */
+import { spawn, spawnSync } from "node:child_process"
+import { once } from "node:events"
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { createServer, type RequestListener } from "node:http"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+import { afterAll, assert, describe, it, vi } from "vitest"
+import { Service, worker } from "./ServiceProcess.ts"
+
+// Every test starts processes, and other tests may have the machine to themselves.
+vi.setConfig({ testTimeout: 60_000 })
+
+const root = fileURLToPath(new URL("../../..", import.meta.url))
+const bin = "packages/server/src/bin.ts"
+const directory = mkdtempSync(join(tmpdir(), "muster-register-"))
+afterAll(() => rmSync(directory, { recursive: true, force: true }))
+
+const temporary = (name: string, content?: string): string => {
+  const path = join(directory, name)
+  if (content !== undefined) writeFileSync(path, content)
+  return path
+}
+
+const environment = (variables: Readonly<Record<string, string>> = {}) => ({
+  ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("MUSTER_"))),
+  ...variables
+})
+
+interface Ended {
+  readonly code: number | null
+  readonly output: string
+  readonly errors: string
+}
+
+const start = (args: ReadonlyArray<string>, input?: string, variables?: Readonly<Record<string, string>>) => {
+  const child = spawn(process.execPath, [bin, ...args], { cwd: root, env: environment(variables) })
+  let output = ""
+  let errors = ""
+  child.stdout.on("data", (data: Buffer) => (output += data.toString()))
+  child.stderr.on("data", (data: Buffer) => (errors += data.toString()))
+  child.stdin.on("error", () => {})
+  child.stdin.end(input)
+  const ended = once(child, "close").then((): Ended => ({ code: child.exitCode, output, errors }))
+  return { child, ended }
+}
+
+const register = (
+  args: ReadonlyArray<string>,
+  input?: string,
+  variables?: Readonly<Record<string, string>>
+) => start(["register", ...args], input, variables).ended
+
+const lines = (...values: ReadonlyArray<unknown>) =>
+  values.map((value) => `${JSON.stringify(value)}\n`).join("")
+const readLines = (path: string): ReadonlyArray<Record<string, any>> =>
+  readFileSync(path, "utf8")
+    .split("\n")
+    .filter((line) => line !== "")
+    .map((line) => JSON.parse(line))
+
+const csvColumns = {
+  id: "host",
+  "capabilities.cpuCores": "cores",
+  "capabilities.memoryMb": "memory_mb",
+  "capabilities.dockerEnabled": "docker",
+  "capabilities.customResources.gpu": "gpus",
+  "metadata.labels.gpuModel": "gpu_model",
+  "metadata.labels.zone": "zone",
+  "metadata.namespace": "pool",
+  "metadata.tags": "tags",
+  "metadata.provisionedAt": "booted"
+}
+const columns = Object.entries(csvColumns).flatMap(([field, column]) => ["--column", `${field}=${column}`])
+
+describe("the formats", () => {
+  const samples: ReadonlyArray<readonly [string, number, ReadonlyArray<string>]> = [
+    ["workers.csv", 12, columns],
+    ["workers.ndjson", 4, []],
+    ["workers.json", 2, []],
+    ["nodes.yaml", 3, []],
+    ["nodes.json", 2, []]
+  ]
+  it.each(samples)(
+    "%s: all %i workers are registered, from the file and from a pipe",
+    async (name, amount, flags) => {
+      const path = join(root, "examples/fleet", name)
+      const fromFile = await register([path, "--json", ...flags])
+      const fromPipe = await register(["-", "--json", ...flags], readFileSync(path, "utf8"))
+      for (const { code, errors, output } of [fromFile, fromPipe]) {
+        assert.strictEqual(errors, "")
+        assert.strictEqual(code, 0)
+        const { entries, failed, registered } = JSON.parse(output)
+        assert.deepStrictEqual(
+          { entries, failed, registered },
+          { entries: amount, failed: 0, registered: amount }
+        )
+      }
+    }
+  )
+
+  const openb = join(root, "../shared/data/openb-nodes.csv")
+  it.skipIf(!existsSync(openb))(
+    `a production cluster of 1,523 nodes${existsSync(openb) ? "" : ` (skipped: there is no ${openb})`}`,
+    async () => {
+      const { code, errors, output } = await register([
+        "../shared/data/openb-nodes.csv",
+        ..."--column id=sn --column capabilities.cpuMillis=cpu_milli --column capabilities.memoryMb=memory_mib --column capabilities.customResources.gpu=gpu --column metadata.labels.gpuModel=model".split(
+          " "
+        )
+      ])
+      assert.strictEqual(errors, "")
+      assert.match(output, /^1,523 workers registered in /)
+      assert.match(output, /\n {2}failed +0\n/)
+      assert.strictEqual(code, 0)
+    }
+  )
+})
+
+describe("exit codes", () => {
+  const some = lines(worker("a"))
+  const cases: ReadonlyArray<readonly [string, number, ReadonlyArray<string>, string, RegExp]> = [
+    ["no file", 2, [], "", /Missing required argument: file/],
+    ["an unknown flag", 2, ["-", "--nope"], some, /--nope/],
+    ["a --column that is none", 2, ["-", "--column", "id"], "id\n", /not FIELD=COLUMN/],
+    ["a --column with an unknown field", 2, ["-", "--column", "ram=x"], "x\n", /capabilities\.memoryMb/],
+    [
+      "a --column that is not there",
+      2,
+      ["-", "--column", "id=name"],
+      "sn,cpu\n",
+      /Columns of the file: sn, cpu/
+    ],
+    ["--column for what is no CSV", 2, ["-", "--column", "id=id"], some, /--column is for CSV/],
+    ["an unknown format", 2, ["-", "--format", "xml"], some, /format/],
+    ["a content of no format", 2, ["-"], "hello world\n", /--format csv\|ndjson\|json\|yaml/],
+    ["an unknown scheduler", 2, ["-", "--scheduler", "nope"], some, /--scheduler/],
+    ["no concurrency", 2, ["-", "--concurrency", "0"], some, /--concurrency must be 1 or more/],
+    ["--server that is no address", 2, ["-", "--server", "localhost"], some, /not the address/],
+    [
+      "--server and --scheduler",
+      2,
+      ["-", "--server", "http://h", "--scheduler", "embedded"],
+      some,
+      /exclude/
+    ],
+    ["--wait without --server", 2, ["-", "--wait", "1s"], some, /--wait is for --server/],
+    ["a file that is not there", 1, ["/no/such/file.csv"], "", /there is no such file/],
+    ["a directory", 1, ["/"], "", /is a directory/],
+    [
+      "a report that cannot be written",
+      1,
+      ["-", "--report", "/no/such/report"],
+      some,
+      /its directory does not exist/
+    ],
+    ["a worker that is invalid", 1, ["-"], lines(worker("a"), { id: "b" }), /1 of 2 rows failed/],
+    ["JSON that breaks off", 1, ["-"], `[${JSON.stringify(worker("a"))},`, /cannot be read beyond character/],
+    ["nothing to register", 0, ["-"], "", /^$/],
+    ["one worker", 0, ["-"], some, /^$/]
+  ]
+  it.each(cases)("%s: %i", async (_, expected, args, input, message) => {
+    const { code, errors } = await register(args, input)
+    assert.match(errors, message)
+    assert.strictEqual(code, expected)
+  })
+
+  it("an environment that makes no sense: 2", async () => {
+    const { code, errors } = await register(["-"], some, { MUSTER_MAX_RETRIES: "-1" })
+    assert.match(errors, /MUSTER_MAX_RETRIES .* must be a whole number/)
+    assert.strictEqual(code, 2)
+  })
+})
+
+describe("what is printed", () => {
+  it("is a summary with the failures, their lines and what to do, and no log", async () => {
+    const { errors, output } = await register(["examples/fleet/broken.csv"])
+    assert.match(output, /^2 workers registered, 2 failed in /)
+    assert.match(output, /\n {4}InvalidWorker +2\n/)
+    assert.match(output, /\n {2}line 3 {2}no-number {2}InvalidWorker: .*capabilities\.cpuCores/)
+    assert.match(output, /\n {2}line 4 {2}unknown {2}InvalidWorker: .*expected 3 cells/)
+    assert.match(output, /p50 .*, p95 /)
+    assert.strictEqual(errors, "2 of 4 rows failed.\n")
+  })
+
+  it("says so when the file is empty", async () => {
+    assert.match((await register(["-"], "\n")).output, /The file has no workers: nothing to do\./)
+  })
+
+  it("counts the failures beyond the first twenty", async () => {
+    const bad = Array.from({ length: 30 }, (_, index) => ({ id: `w${index}` }))
+    assert.match((await register(["-"], lines(...bad))).output, /… and 10 more/)
+  })
+
+  const hasScript = spawnSync("script", ["--version"]).status === 0
+  it.skipIf(!hasScript)(
+    `shows a progress bar on a terminal, and clears it${hasScript ? "" : " (skipped: there is no `script` of util-linux)"}`,
+    async () => {
+      const path = temporary(
+        "many.ndjson",
+        lines(...Array.from({ length: 20_000 }, (_, index) => worker(`w${index}`)))
+      )
+      const command = `'${process.execPath}' ${bin} register '${path}'`
+      const { status, stdout } = spawnSync("script", ["-qec", command, "/dev/null"], {
+        cwd: root,
+        env: environment({ TERM: "xterm" }),
+        encoding: "utf8"
+      })
+      assert.strictEqual(status, 0)
+      const frames = stdout.split("\r\u001b[2K")
+      assert.isAbove(frames.length, 3)
+      assert.match(
+        frames.at(-2) ?? "",
+        /^[█░]+ +\d+% {2}[\d,]+\/~?[\d,]+ {2}[\d,]+\/s {2}\d+s left {2}0 failed$/
+      )
+      assert.match(frames.at(-1) ?? "", /^20,000 workers registered/)
+    }
+  )
+})
+
+describe("--report", () => {
+  it("holds the rows that failed, and can be registered when they are corrected", async () => {
+    const report = temporary("report.ndjson")
+    await register(["examples/fleet/broken.csv", "--report", report])
+    const [noNumber, tooShort, ...others] = readLines(report)
+    assert.deepStrictEqual(others, [])
+    assert.strictEqual(noNumber?.["id"], "no-number")
+    assert.deepStrictEqual(noNumber?.["capabilities"], {
+      cpuCores: "eight",
+      memoryMb: 16_384,
+      customResources: {}
+    })
+    assert.strictEqual(noNumber?.["error"].type, "InvalidWorker")
+    assert.strictEqual(tooShort?.["unreadable"], "too-short,8")
+
+    // Unchanged, they fail again; and a report may take the place of the file that it was made of.
+    const again = await register([report, "--report", report])
+    assert.strictEqual(again.code, 1)
+    assert.strictEqual(readLines(report).length, 2)
+
+    writeFileSync(report, lines({ ...noNumber, capabilities: { cpuCores: 8, memoryMb: 16_384 } }))
+    const corrected = await register([report, "--report", report])
+    assert.strictEqual(corrected.code, 0)
+    assert.strictEqual(readFileSync(report, "utf8"), "")
+    assert.isFalse(existsSync(`${report}.part`))
+  })
+
+  it("leaves what was there alone when nothing was tried", async () => {
+    const report = temporary("kept.ndjson", "kept\n")
+    await register(["-", "--column", "id=name", "--report", report], "sn,cpu\n")
+    assert.strictEqual(readFileSync(report, "utf8"), "kept\n")
+    assert.isFalse(existsSync(`${report}.part`))
+  })
+
+  it("holds everything that is left when the command is interrupted", async () => {
+    const amount = 50_000
+    const path = temporary(
+      "long.ndjson",
+      lines(...Array.from({ length: amount }, (_, index) => worker(`w${index}`)))
+    )
+    const report = temporary("rest.ndjson")
+    const { child, ended } = start(["register", path, "--report", report, "--json"])
+    while (!existsSync(`${report}.part`)) await new Promise((resolve) => setTimeout(resolve, 5))
+    child.kill("SIGINT")
+    const { code, output } = await ended
+    assert.strictEqual(code, 130)
+    const { registered, stopped } = JSON.parse(output)
+    assert.strictEqual(stopped, "interrupted")
+    const rest = readLines(report)
+    assert.strictEqual(registered + rest.length, amount)
+    assert.strictEqual(rest.at(-1)?.["id"], `w${amount - 1}`)
+    assert.strictEqual((await register([report])).code, 0)
+  })
+})
+
+describe("--server", () => {
+  it("hands the workers to the service, which registers them", async () => {
+    await using service = await Service.start()
+    const accepted = await register(
+      ["-", "--server", service.url],
+      lines(worker("a"), worker("b"), { id: "c" })
+    )
+    assert.strictEqual(accepted.code, 1)
+    assert.match(accepted.output, /^2 workers accepted, 1 failed in /)
+    const waited = await register(["-", "--server", `${service.url}/`, "--wait", "20s"], lines(worker("d")))
+    assert.strictEqual(waited.code, 0)
+    assert.match(waited.output, /^1 worker registered in /)
+    assert.strictEqual((await service.fetch("/v1/workers/d")).json.phase, "registered")
+    assert.strictEqual((await service.fetch("/v1/workers")).json.total, 3)
+  })
+
+  it("that is not there loses nothing: every row is in the report", async () => {
+    const report = temporary("unsent.ndjson")
+    const workers = Array.from({ length: 1200 }, (_, index) => worker(`w${index}`))
+    const variables = { MUSTER_BASE_BACKOFF: "1 millis" }
+    const args = ["-", "--server", "http://127.0.0.1:1", "--report", report]
+    const { code, output } = await register(args, lines(...workers), variables)
+    assert.strictEqual(code, 1)
+    assert.match(
+      output,
+      /ServiceUnavailable: The service at http:\/\/127\.0\.0\.1:1 cannot be reached: connect ECONNREFUSED/
+    )
+    assert.deepStrictEqual(
+      readLines(report).map(({ id }) => id),
+      workers.map(({ id }) => id)
+    )
+  })
+
+  /** A server of our own in place of the service. */
+  const serve = async (listener: RequestListener) => {
+    const server = createServer(listener).listen(0, "127.0.0.1")
+    await once(server, "listening")
+    const address = server.address()
+    const url = typeof address === "object" && address !== null ? `http://127.0.0.1:${address.port}` : ""
+    return { url, [Symbol.asyncDispose]: async () => void server.close() }
+  }
+
+  it("that breaks off its answer is asked again, for what is not answered", async () => {
+    const requests: Array<ReadonlyArray<string>> = []
+    await using server = await serve(async (request, response) => {
+      let body = ""
+      for await (const chunk of request) body += String(chunk)
+      const ids = body
+        .trim()
+        .split("\n")
+        .map((line) => String(JSON.parse(line).id))
+      requests.push(ids)
+      if (requests.length === 1) {
+        response.writeHead(503, { "retry-after": "0", "content-type": "application/problem+json" })
+        response.end('{"type":"urn:muster:problem:overloaded","title":"busy"}')
+        return
+      }
+      response.writeHead(200, { "content-type": "application/x-ndjson" })
+      const answered = requests.length === 2 ? ids.slice(0, 2) : ids
+      response.write(answered.map((_, index) => `{"line":${index + 1},"status":200}\n`).join(""))
+      if (requests.length === 2) setTimeout(() => response.destroy(), 50)
+      else response.end()
+    })
+    const { code, output } = await register(
+      ["-", "--server", server.url, "--json"],
+      lines(worker("a"), worker("b"), worker("c")),
+      { MUSTER_BASE_BACKOFF: "1 millis" }
+    )
+    assert.deepStrictEqual(requests, [["a", "b", "c"], ["a", "b", "c"], ["c"]])
+    assert.strictEqual(JSON.parse(output).registered, 3)
+    assert.strictEqual(code, 0)
+  })
+
+  it("that is no Muster service is told from one", async () => {
+    await using server = await serve((_, response) => response.writeHead(404).end("nothing here"))
+    const { code, output } = await register(["-", "--server", server.url], lines(worker("a")))
+    assert.match(output, /answered with status 404: is it a Muster service\?/)
+    assert.strictEqual(code, 1)
+  })
+})
