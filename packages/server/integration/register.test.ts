@@ -56,7 +56,13 @@ const register = (
 
 const lines = (...values: ReadonlyArray<unknown>) =>
   values.map((value) => `${JSON.stringify(value)}\n`).join("")
-const readLines = (path: string): ReadonlyArray<Record<string, any>> =>
+interface ReportLine {
+  readonly id?: unknown
+  readonly capabilities?: unknown
+  readonly unreadable?: unknown
+  readonly error: { readonly type: string }
+}
+const readLines = (path: string): ReadonlyArray<ReportLine> =>
   readFileSync(path, "utf8")
     .split("\n")
     .filter((line) => line !== "")
@@ -227,14 +233,14 @@ describe("--report", () => {
     await register(["examples/fleet/broken.csv", "--report", report])
     const [noNumber, tooShort, ...others] = readLines(report)
     assert.deepStrictEqual(others, [])
-    assert.strictEqual(noNumber?.["id"], "no-number")
-    assert.deepStrictEqual(noNumber?.["capabilities"], {
+    assert.strictEqual(noNumber?.id, "no-number")
+    assert.deepStrictEqual(noNumber?.capabilities, {
       cpuCores: "eight",
       memoryMb: 16_384,
       customResources: {}
     })
-    assert.strictEqual(noNumber?.["error"].type, "InvalidWorker")
-    assert.strictEqual(tooShort?.["unreadable"], "too-short,8")
+    assert.strictEqual(noNumber?.error.type, "InvalidWorker")
+    assert.strictEqual(tooShort?.unreadable, "too-short,8")
 
     // Unchanged, they fail again; and a report may take the place of the file that it was made of.
     const again = await register([report, "--report", report])
@@ -271,7 +277,7 @@ describe("--report", () => {
     assert.strictEqual(stopped, "interrupted")
     const rest = readLines(report)
     assert.strictEqual(registered + rest.length, amount)
-    assert.strictEqual(rest.at(-1)?.["id"], `w${amount - 1}`)
+    assert.strictEqual(rest.at(-1)?.id, `w${amount - 1}`)
     assert.strictEqual((await register([report])).code, 0)
   })
 })

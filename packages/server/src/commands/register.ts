@@ -1,7 +1,7 @@
 /**
  * `muster register FILE`: registers every worker of a file.
  */
-import { NodeHttpClient } from "@effect/platform-node"
+import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import { Duration, Effect, Layer, Option, Schema } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import { parseMappings } from "../fleetfile/CsvColumns.ts"

@@ -1,7 +1,7 @@
 /**
  * `muster unregister ID…`: tells the scheduler, or a running service, that workers are gone.
  */
-import { NodeHttpClient } from "@effect/platform-node"
+import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import { WorkerId, WorkerRegistration } from "@muster/core"
 import { Console, Effect, Option, Schema } from "effect"
 import { Argument, Command, Flag } from "effect/cli"

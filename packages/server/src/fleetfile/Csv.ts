@@ -5,7 +5,7 @@
  *
  * A quote inside an unquoted cell, or text after a closing quote, is taken as it stands. Blank lines are skipped.
  */
-import { NodeStream } from "@effect/platform-node"
+import * as NodeStream from "@effect/platform-node/NodeStream"
 import type { WorkerIssue } from "@muster/core"
 import { CsvError, Parser } from "csv-parse"
 import { Array as Arr, Effect, Stream } from "effect"

@@ -2,7 +2,7 @@
  * A file of workers, in any of the formats that Muster reads, as a stream of rows.
  */
 import { createReadStream } from "node:fs"
-import { NodeStream } from "@effect/platform-node"
+import * as NodeStream from "@effect/platform-node/NodeStream"
 import { Effect, FileSystem, PlatformError, type Scope, Sink, Stdio, Stream } from "effect"
 import { WrongUsage } from "../WrongUsage.ts"
 import * as Csv from "./Csv.ts"

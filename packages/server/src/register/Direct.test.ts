@@ -45,7 +45,9 @@ describe("registering the rows of a file", () => {
         SchedulerUnavailable: 1
       })
       assert.deepStrictEqual(
-        ledger.tally.listedFailures.map(({ line, workerId }) => [line, workerId]).toSorted(),
+        ledger.tally.listedFailures
+          .toSorted((one, other) => one.entry - other.entry)
+          .map(({ line, workerId }) => [line, workerId]),
         [
           [1, "unknown"],
           [3, "bad"],
