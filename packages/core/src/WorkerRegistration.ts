@@ -131,7 +131,7 @@ const make = Effect.gen(function* () {
   if (problems.length > 0) return yield* Effect.die(new InvalidRegistrationConfig({ problems }))
 
   const turns = new WorkerTurns()
-  const schedule = lazily(retrySchedule(config, turns))
+  const schedule = retrySchedule(config, turns)
 
   const open = (fiber: AnyFiber, kind: TurnKind, workerId: WorkerId, worker?: Worker): Call =>
     new Call(
@@ -144,7 +144,7 @@ const make = Effect.gen(function* () {
     call.begin(fiber)
     const done = Effect.andThen(
       ownTurn(call, turns, config),
-      Effect.retry(attempt(call, send, config), schedule)
+      retryLazily(attempt(call, send, config), schedule)
     )
     return restore(done).pipe(
       Effect.map(() => call.receipt()),
@@ -170,14 +170,18 @@ const make = Effect.gen(function* () {
   const registerBatch = (workers: Iterable<Worker>) =>
     uninterruptibly((fiber, restore) => {
       // Every member takes its turn now, so that a call made later comes later, however long this batch takes.
+      const clock = fiber.getRef(Clock.Clock)
       const members = Array.from(workers, (worker) => ({
         worker,
-        call: open(fiber, "register", worker.id, worker)
+        turn: turns.take(worker.id, "register"),
+        generation: nextGeneration(clock.currentTimeMillisUnsafe())
       }))
-      const runMember = ({ call, worker }: (typeof members)[number]) =>
-        uninterruptibly((fiber, restore) => Effect.result(run(call, sendRegister(worker), fiber, restore)))
+      const runMember = ({ generation, turn, worker }: (typeof members)[number]) =>
+        uninterruptibly((fiber, restore) =>
+          Effect.result(run(new Call(turn, generation, worker), sendRegister(worker), fiber, restore))
+        )
       return restore(Effect.forEach(members, runMember, { concurrency: config.batchConcurrency })).pipe(
-        Effect.onInterrupt(() => Effect.sync(() => members.forEach(({ call }) => turns.end(call.turn))))
+        Effect.onInterrupt(() => Effect.sync(() => members.forEach(({ turn }) => turns.end(turn))))
       )
     })
 
@@ -290,7 +294,7 @@ const attempt = (
       }),
       Effect.catchCause((cause) => Effect.fail(toSchedulerError(cause))),
       (effect) => call.withAttemptSpan(effect, fiber),
-      Effect.tap(() => Effect.sync(() => call.countAttempt("success"))),
+      Effect.map(() => call.countAttempt("success")),
       Effect.mapError((error) => {
         call.countAttempt("failure")
         call.lastError = error
@@ -303,25 +307,35 @@ const attempt = (
  * `Effect.timeoutOrElse` with two differences. An answer that is there at once costs one fiber and no timer. And an
  * attempt that is late is interrupted but not waited for, so that an adapter with a slow or missing reaction to
  * interruption cannot hold up the time-out; only an interruption of the caller waits for it.
+ *
+ * Built on the fibers themselves, because a time-out made of combinators took four of them for one attempt, and
+ * half of the whole registration.
  */
 const abandonAfter =
   <E2>(duration: Duration.Duration, orElse: () => Effect.Effect<never, E2>) =>
-  <E, R>(self: Effect.Effect<void, E, R>): Effect.Effect<void, E | E2, R> =>
-    Effect.uninterruptibleMask((restore) =>
-      Effect.flatMap(
-        Effect.forkDetach(self, { startImmediately: true }),
-        (fiber) =>
-          fiber.pollUnsafe() ??
-          restore(
-            Effect.timeoutOrElse(Fiber.join(fiber), {
-              duration,
-              orElse: () => {
-                fiber.interruptUnsafe()
-                return orElse()
-              }
-            })
-          ).pipe(Effect.onInterrupt(() => Fiber.interrupt(fiber)))
-      )
+  <E>(self: Effect.Effect<void, E>): Effect.Effect<void, E | E2> =>
+    Effect.contextWith((context: Context.Context<never>) =>
+      Effect.callback((resume) => {
+        const fork = Effect.runForkWith(context)
+        const attempt = fork(self)
+        const answer = attempt.pollUnsafe()
+        if (answer !== undefined) return resume(answer)
+
+        const lateness = Effect.map(Effect.sleep(duration), () => {
+          stopListening()
+          attempt.interruptUnsafe()
+          resume(orElse())
+        })
+        const timer = fork(lateness)
+        const stopListening = attempt.addObserver((exit) => {
+          timer.interruptUnsafe()
+          resume(exit)
+        })
+        return Effect.suspend(() => {
+          timer.interruptUnsafe()
+          return Fiber.interrupt(attempt)
+        })
+      })
     )
 
 /** When to try again: the policy of a whole registration, as one schedule. */
@@ -345,21 +359,23 @@ const retrySchedule = (config: RegistrationSettings, turns: WorkerTurns) =>
     )
   )
 
-/** A schedule that is set up on its first step: most registrations succeed at once and never take one. */
-const lazily = <Output, Input, Error>(
-  schedule: Schedule.Schedule<Output, Input, Error>
-): Schedule.Schedule<Output, Input, Error> =>
-  Schedule.fromStep(
-    Effect.sync(() => {
-      let step: Effect.Success<ReturnType<typeof Schedule.toStep<Output, Input, Error, never>>> | undefined
-      return (now: number, input: Input) =>
-        step?.(now, input) ??
-        Effect.flatMap(Schedule.toStep(schedule), (first) => {
-          step = first
-          return first(now, input)
-        })
+/**
+ * `Effect.retry` that is set up by the first failure. Nearly every first attempt succeeds, and setting up a schedule
+ * that is then never asked took a fifth of the whole registration.
+ */
+const retryLazily = <A, E, Output, E2>(
+  attempt: Effect.Effect<A, E>,
+  schedule: Schedule.Schedule<Output, E, E2>
+): Effect.Effect<A, E | E2> =>
+  Effect.catch(attempt, (failure) => {
+    let next: Effect.Effect<A, E> = Effect.fail(failure)
+    const failureThenAttempts = Effect.suspend(() => {
+      const current = next
+      next = attempt
+      return current
     })
-  )
+    return Effect.retry(failureThenAttempts, schedule)
+  })
 
 const isRetryable = (error: SchedulerError): boolean => {
   switch (error._tag) {
