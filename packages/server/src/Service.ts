@@ -41,8 +41,8 @@ const servicesLayer = ({ concurrency, maxUnfinished, scheduler }: ServeSettings)
   ).pipe(Layer.provideMerge(schedulerLayer(scheduler)), Layer.provideMerge(registrationConfig))
 
 const registrationConfig = RegistrationConfig.layerConfigWith({ jitter: "full" }).pipe(
-  Layer.catchTag(["InvalidRegistrationConfig", "ConfigError"], ({ message }) =>
-    Layer.effectDiscard(Effect.fail(new WrongUsage({ message })))
+  Layer.catchTag(["InvalidRegistrationConfig", "ConfigError"], (error) =>
+    Layer.effectDiscard(Effect.fail(WrongUsage.fromConfig(error)))
   )
 )
 

@@ -1,17 +1,13 @@
 /**
- * The service's metrics as Prometheus reads them: Effect's own metrics, through OpenTelemetry's producer and
- * serializer, without a server or a timer. The text has the names and labels that the metrics have in the code:
- * no scope labels, no `target_info`.
+ * The service's metrics as Prometheus reads them. What makes the text is loaded at the first scrape: it is a good
+ * part of what would have to be loaded at the start.
  */
-import { makeProducer } from "@effect/opentelemetry/OtelMetrics"
-import { layerEmpty } from "@effect/opentelemetry/Resource"
-import { PrometheusExporter, PrometheusSerializer } from "@opentelemetry/exporter-prometheus"
-import { Context, Effect, Layer } from "effect"
+import { Context, Effect, Layer, Scope } from "effect"
 
 export class Telemetry extends Context.Service<
   Telemetry,
   {
-    /** All metrics in the Prometheus text format 0.0.4. Collecting them cannot fail. */
+    /** All metrics in the Prometheus text format 0.0.4. */
     readonly prometheus: Effect.Effect<string>
   }
 >()("@muster/server/Telemetry") {
@@ -22,13 +18,11 @@ export class Telemetry extends Context.Service<
 }
 
 const make = Effect.gen(function* () {
-  const producer = yield* Effect.provide(makeProducer("cumulative"), layerEmpty)
-  const exporter = yield* Effect.acquireRelease(
-    Effect.sync(() => new PrometheusExporter({ preventServerStart: true, metricProducers: [producer] })),
-    (exporter) => Effect.ignore(Effect.tryPromise(() => exporter.shutdown()))
+  const scope = yield* Effect.scope
+  const text = yield* Effect.promise(() => import("./PrometheusText.ts")).pipe(
+    Effect.flatMap(({ makePrometheusText }) => makePrometheusText),
+    Scope.provide(scope),
+    Effect.cached
   )
-  const serializer = new PrometheusSerializer(undefined, false, undefined, true, true)
-  return Telemetry.of({
-    prometheus: Effect.promise(async () => serializer.serialize((await exporter.collect()).resourceMetrics))
-  })
+  return Telemetry.of({ prometheus: Effect.flatten(text) })
 })

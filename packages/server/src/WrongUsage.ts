@@ -9,4 +9,10 @@ export class WrongUsage extends Schema.TaggedError<WrongUsage>("@muster/server/W
 }) {
   override readonly [Runtime.errorExitCode] = 2
   override readonly [Runtime.errorReported] = false
+
+  /** From a variable that cannot be read, or a registration configuration that is refused. */
+  static fromConfig({ message }: { readonly message: string }): WrongUsage {
+    const [, expected, name] = /^SchemaError\(Expected (.*?)\s+at \["(\w+)"\]\)$/s.exec(message) ?? []
+    return new WrongUsage({ message: name === undefined ? message : `${name} must be ${expected}` })
+  }
 }

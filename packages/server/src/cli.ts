@@ -5,7 +5,6 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Cause, Config, Console, Effect, Exit, Layer, Option, References, Runtime } from "effect"
 import { CliError, Command } from "effect/cli"
-import { register } from "./commands/register.ts"
 import { serve } from "./commands/serve.ts"
 import { ProcessSignals } from "./Termination.ts"
 import { version } from "./version.ts"
@@ -14,9 +13,18 @@ import { WrongUsage } from "./WrongUsage.ts"
 const muster = Command.make("muster").pipe(
   Command.withDescription(
     "Registers every provisioned worker with its scheduler, and unregisters every worker that is gone."
-  ),
-  Command.withSubcommands([serve, register])
+  )
 )
+
+/** The service starts without loading what the other commands need, which is more than half of everything. */
+const runCommand = (args: ReadonlyArray<string>) =>
+  args[0] === serve.name
+    ? Command.runWith(Command.withSubcommands(muster, [serve]), { version })(args)
+    : Effect.flatMap(
+        Effect.promise(() => import("./commands/register.ts")),
+        ({ register }) =>
+          Command.runWith(Command.withSubcommands(muster, [serve, register]), { version })(args)
+      )
 
 const levels = ["All", "Trace", "Debug", "Info", "Warn", "Error", "Fatal", "None"] as const
 
@@ -54,7 +62,7 @@ export const main = (args: ReadonlyArray<string>): void => {
     signals.attach(fiber)
     fiber.addObserver((exit) => teardown(exit, (code) => process.exit(code)))
   })
-  Command.runWith(muster, { version })(args).pipe(
+  runCommand(args).pipe(
     Effect.provide(Layer.mergeAll(NodeServices.layer, logLevel, signals.layer)),
     Effect.tapCause(explain),
     run({

@@ -48,7 +48,7 @@ export const startHttpService = Effect.fnUntraced(function* ({ host, port, shutd
     disableLogger: true,
     disableListenLog: true,
     // The longest worker id, each of its characters percent-encoded.
-    routerConfig: { maxParamLength: 253 * 3 }
+    routerConfig: { maxParamLength: 253 * 3, caseSensitive: true }
   }).pipe(
     Layer.provideMerge(
       NodeHttpServer.layer(() => server, { host, port, gracefulShutdownTimeout: shutdownTimeout })
