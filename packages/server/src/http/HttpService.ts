@@ -76,6 +76,12 @@ const makeServer = (): Server => {
     keepAliveTimeout: 10_000
   })
   server.timeout = HttpLimits.idleSeconds * 1000
+  // Node closes the connections that are idle when it stops listening, but not those that become idle afterwards.
+  server.on("request", (_, response) => {
+    response.on("close", () => {
+      if (!server.listening) setImmediate(() => server.closeIdleConnections())
+    })
+  })
   answerClientErrors(server)
   return server
 }
