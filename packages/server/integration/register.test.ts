@@ -126,6 +126,22 @@ describe("the formats", () => {
   )
 })
 
+describe("docs/register.md", () => {
+  const page = readFileSync(join(root, "docs/register.md"), "utf8")
+  const examples = Array.from(page.matchAll(/```sh\n([\s\S]*?)```/g), ([, example = ""]) => example)
+  it.each(examples)("runs as written: %s", (example) => {
+    const script = example.replaceAll("pnpm muster", `'${process.execPath}' ${bin}`)
+    const { status, stderr, stdout } = spawnSync("sh", ["-ec", script], {
+      cwd: root,
+      env: environment(),
+      encoding: "utf8"
+    })
+    assert.strictEqual(stderr, "")
+    assert.strictEqual(status, 0)
+    assert.match(stdout, /^\d+ workers? registered in /)
+  })
+})
+
 describe("exit codes", () => {
   const some = lines(worker("a"))
   const cases: ReadonlyArray<readonly [string, number, ReadonlyArray<string>, string, RegExp]> = [

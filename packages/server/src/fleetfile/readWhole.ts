@@ -16,7 +16,7 @@ export const readWhole = Effect.fnUntraced(function* <E, R>(
   yield* Stream.runForEach(bytes, (chunk) => {
     size += chunk.length
     if (size > limit) {
-      const message = `${what} may have at most ${limit / 2 ** 20} MiB, and this one has more. Use NDJSON, CSV or a JSON array, which have no such limit.`
+      const message = `${what} may have at most ${limit / 2 ** 20} MiB, and this one has more. Use NDJSON, CSV, a JSON array or what kubectl get nodes -o json prints, which have no such limit.`
       return Effect.fail(new FleetFileError({ message }))
     }
     text += decoder.decode(chunk, { stream: true })
