@@ -84,7 +84,6 @@ export const makeReconciler = Effect.fnUntraced(function* (
     entry.lastError = failure
     entry.nextAttemptAt = failure.at + Duration.toMillis(delay)
     if (entry.desired === "registered" && !entry.verify) state.setPhase(entry, "pending", failure.at)
-    entry.notify()
     const again = Effect.sync(() => {
       entry.nextAttemptAt = undefined
       enqueue(entry)

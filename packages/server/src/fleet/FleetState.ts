@@ -93,7 +93,6 @@ export class FleetState {
     if (entry.phase === phase) return
     entry.phase = phase
     entry.updatedAt = now
-    entry.notify()
   }
 
   /** The scheduler has what is wanted. */
@@ -102,14 +101,14 @@ export class FleetState {
     entry.failures = 0
     entry.lastError = undefined
     entry.nextAttemptAt = undefined
-    this.end(entry)
     if (entry.desired === "unregistered") {
       this.setPhase(entry, "terminated", now)
       this.remember(entry)
-      return
+    } else {
+      entry.registeredAt = now
+      this.setPhase(entry, entry.saidReady ? "ready" : "registered", now)
     }
-    entry.registeredAt = now
-    this.setPhase(entry, entry.saidReady ? "ready" : "registered", now)
+    this.end(entry)
   }
 
   /** No further call is made until something about the worker changes. */
@@ -117,8 +116,8 @@ export class FleetState {
     entry.verify = false
     entry.lastError = failure
     entry.nextAttemptAt = undefined
-    this.end(entry)
     this.setPhase(entry, "failed", failure.at)
+    this.end(entry)
   }
 
   get isFull(): boolean {
@@ -161,6 +160,7 @@ export class FleetState {
     entry.unfinished = false
     this.unfinished--
     this.room.openUnsafe()
+    entry.notify()
   }
 
   private remember(entry: Entry): void {

@@ -1,0 +1,336 @@
+import { assert, describe, it } from "@effect/vitest"
+import { RegistrationConfig, SchedulerRejected, SchedulerUnavailable, Worker, WorkerId } from "@muster/core"
+import { TestScheduler } from "@muster/testing"
+import { Duration, Effect, Fiber, Layer, Option } from "effect"
+import { TestClock } from "effect/testing"
+import { Fleet, type FleetOptions } from "./Fleet.ts"
+
+const unavailable = TestScheduler.fail(new SchedulerUnavailable({ message: "connection refused" }))
+const rejected = TestScheduler.fail(new SchedulerRejected({ message: "no such pool", code: "pool" }))
+
+const layer = (options: Partial<FleetOptions> = {}) =>
+  Fleet.layerWith(options).pipe(
+    Layer.provideMerge(TestScheduler.layer),
+    Layer.provideMerge(RegistrationConfig.layer({ maxRetries: 0 }))
+  )
+
+const id = (name: string) => WorkerId.make(name)
+
+const worker = (name: string, cpuCores = 8) =>
+  Effect.orDie(Worker.decode({ id: name, capabilities: { cpuCores, memoryMb: 1024 } }))
+
+const want = Effect.fnUntraced(function* (name: string, cpuCores?: number) {
+  const fleet = yield* Fleet
+  return yield* fleet.want(yield* worker(name, cpuCores), { saidWhenProvisioned: false })
+})
+
+const status = Effect.fnUntraced(function* (name: string) {
+  const fleet = yield* Fleet
+  return Option.getOrThrow(yield* fleet.get(id(name)))
+})
+
+/** Lets everything run that does not wait for time to pass. */
+const settle = TestClock.adjust(Duration.zero)
+
+describe("Fleet", () => {
+  it.effect("registers what is wanted, under the generation that it tells", () =>
+    Effect.gen(function* () {
+      const { generation, phase } = yield* want("a")
+      assert.strictEqual(phase, "pending")
+      yield* settle
+      assert.deepInclude(yield* status("a"), { phase: "registered", attempts: 1, lastError: undefined })
+      const held = yield* (yield* TestScheduler).workers
+      assert.deepStrictEqual(
+        held.map(({ generation, worker }) => [String(worker.id), generation]),
+        [["a", generation]]
+      )
+    }).pipe(Effect.provide(layer()))
+  )
+
+  it.effect("does nothing about a worker that is wanted already, whatever the time of its intake", () =>
+    Effect.gen(function* () {
+      const first = yield* want("a")
+      yield* TestClock.adjust("1 hour")
+      const second = yield* want("a")
+      yield* settle
+      assert.strictEqual(second.generation, first.generation)
+      assert.lengthOf(yield* (yield* TestScheduler).calls, 1)
+    }).pipe(Effect.provide(layer()))
+  )
+
+  it.effect("many changes while the scheduler is away cost one call when it is back", () =>
+    Effect.gen(function* () {
+      const fleet = yield* Fleet
+      const scheduler = yield* TestScheduler
+      yield* scheduler.onEvery("register", [unavailable])
+      yield* want("a", 1)
+      yield* settle
+      assert.deepInclude(yield* status("a"), { phase: "pending", attempts: 1 })
+
+      yield* want("a", 2)
+      yield* fleet.terminate(id("a"))
+      const { generation } = yield* want("a", 4)
+      yield* TestClock.adjust("1 second")
+      const calls = yield* scheduler.calls
+      assert.deepStrictEqual(
+        calls.map(({ operation }) => operation),
+        ["register", "register"]
+      )
+      assert.strictEqual(calls.at(-1)?.worker?.capabilities.cpuCores, 4)
+      assert.strictEqual(calls.at(-1)?.generation, generation)
+      assert.strictEqual((yield* status("a")).phase, "registered")
+    }).pipe(Effect.provide(layer()))
+  )
+
+  it.effect("tries again for as long as the worker is wanted, at growing distances up to a longest one", () =>
+    Effect.gen(function* () {
+      const scheduler = yield* TestScheduler
+      yield* scheduler.onEvery("register", [TestScheduler.always(unavailable)])
+      yield* want("a")
+      yield* TestClock.adjust("10 minutes")
+      const times = (yield* scheduler.calls).map(({ startedAt }) => startedAt)
+      const waits = times.slice(1).map((time, index) => time - (times[index] ?? 0))
+      waits.forEach((wait, index) => {
+        const longest = Math.min(500 * 2 ** index, 30_000)
+        assert.isAtLeast(wait, Math.floor(longest / 2))
+        assert.isAtMost(wait, longest + 1)
+      })
+      assert.isAtLeast(waits.length, 20)
+      const { lastError, nextAttemptAt, phase } = yield* status("a")
+      assert.strictEqual(phase, "pending")
+      assert.deepInclude(lastError, { type: "scheduler_unavailable", retryable: true })
+      assert.isDefined(nextAttemptAt)
+    }).pipe(Effect.provide(layer()))
+  )
+
+  it.effect("waits as long as the scheduler asks for", () =>
+    Effect.gen(function* () {
+      const scheduler = yield* TestScheduler
+      const busy = new SchedulerUnavailable({ message: "busy", retryAfter: Duration.minutes(2) })
+      yield* scheduler.onEvery("register", [TestScheduler.fail(busy)])
+      yield* want("a")
+      yield* TestClock.adjust("119 seconds")
+      assert.lengthOf(yield* scheduler.calls, 1)
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual((yield* status("a")).phase, "registered")
+    }).pipe(Effect.provide(layer()))
+  )
+
+  it.effect("gives up on a worker that the scheduler rejects, until it is sent again", () =>
+    Effect.gen(function* () {
+      const scheduler = yield* TestScheduler
+      yield* scheduler.onRegister("a", [rejected])
+      const first = yield* want("a")
+      yield* TestClock.adjust("1 hour")
+      assert.lengthOf(yield* scheduler.calls, 1)
+      const { lastError, phase } = yield* status("a")
+      assert.strictEqual(phase, "failed")
+      assert.deepInclude(lastError, { type: "invalid_worker", retryable: false })
+      const second = yield* want("a")
+      assert.isAbove(second.generation, first.generation)
+      yield* settle
+      assert.strictEqual((yield* status("a")).phase, "registered")
+    }).pipe(Effect.provide(layer()))
+  )
+
+  it.effect("a termination during the call follows it; nothing brings the worker back", () =>
+    Effect.gen(function* () {
+      const fleet = yield* Fleet
+      const scheduler = yield* TestScheduler
+      yield* scheduler.onRegister("a", [TestScheduler.delay("1 second")])
+      yield* want("a")
+      yield* settle
+      assert.strictEqual((yield* status("a")).phase, "registering")
+      yield* fleet.terminate(id("a"))
+      yield* TestClock.adjust("1 minute")
+      assert.strictEqual((yield* status("a")).phase, "terminated")
+      assert.lengthOf(yield* scheduler.workers, 0)
+    }).pipe(Effect.provide(layer()))
+  )
+
+  it.effect("a change during the call is sent after it, under its own generation", () =>
+    Effect.gen(function* () {
+      const scheduler = yield* TestScheduler
+      yield* scheduler.onRegister("a", [TestScheduler.delay("1 second")])
+      yield* want("a", 1)
+      yield* settle
+      const { generation } = yield* want("a", 2)
+      yield* TestClock.adjust("1 second")
+      const [held] = yield* scheduler.workers
+      assert.strictEqual(held?.generation, generation)
+      assert.strictEqual(held?.worker.capabilities.cpuCores, 2)
+      assert.lengthOf(yield* scheduler.calls, 2)
+    }).pipe(Effect.provide(layer()))
+  )
+
+  describe("ready", () => {
+    it.effect("registers again what the scheduler has lost", () =>
+      Effect.gen(function* () {
+        const fleet = yield* Fleet
+        const scheduler = yield* TestScheduler
+        yield* want("a")
+        yield* settle
+        yield* scheduler.forget
+        yield* fleet.ready(id("a"), {})
+        yield* settle
+        assert.lengthOf(yield* scheduler.workers, 1)
+        assert.strictEqual((yield* status("a")).phase, "ready")
+      }).pipe(Effect.provide(layer()))
+    )
+
+    it.effect("only asks where the scheduler has the worker", () =>
+      Effect.gen(function* () {
+        const fleet = yield* Fleet
+        const scheduler = yield* TestScheduler
+        yield* want("a")
+        yield* settle
+        yield* fleet.ready(id("a"), {})
+        yield* settle
+        const calls = yield* scheduler.calls
+        assert.deepStrictEqual(
+          calls.map(({ operation }) => operation),
+          ["register", "get"]
+        )
+      }).pipe(Effect.provide(layer()))
+    )
+
+    it.effect("before the registration is done makes the worker ready when it is", () =>
+      Effect.gen(function* () {
+        const fleet = yield* Fleet
+        yield* want("a")
+        yield* fleet.ready(id("a"), {})
+        yield* settle
+        assert.strictEqual((yield* status("a")).phase, "ready")
+      }).pipe(Effect.provide(layer()))
+    )
+
+    it.effect("fails for a worker that is unknown or gone", () =>
+      Effect.gen(function* () {
+        const fleet = yield* Fleet
+        assert.strictEqual((yield* Effect.flip(fleet.ready(id("a"), {})))._tag, "UnknownWorker")
+        yield* want("a")
+        yield* fleet.terminate(id("a"))
+        assert.strictEqual((yield* Effect.flip(fleet.ready(id("a"), {})))._tag, "WorkerGone")
+      }).pipe(Effect.provide(layer()))
+    )
+  })
+
+  describe("bounds", () => {
+    it.effect("takes no more unfinished changes than it may, and more as soon as one is done", () =>
+      Effect.gen(function* () {
+        const fleet = yield* Fleet
+        const scheduler = yield* TestScheduler
+        yield* scheduler.onEvery("register", [TestScheduler.always(TestScheduler.delay("1 second"))])
+        yield* want("a")
+        yield* want("b")
+        assert.strictEqual((yield* Effect.flip(want("c")))._tag, "FleetFull")
+        // What is unfinished already can change without taking more room.
+        yield* want("a", 2)
+        yield* fleet.terminate(id("b"))
+        const waiting = yield* Effect.forkChild(fleet.room)
+        yield* TestClock.adjust("1 second")
+        yield* TestClock.adjust("1 second")
+        yield* Fiber.join(waiting)
+        yield* want("c")
+      }).pipe(Effect.provide(layer({ maxUnfinished: 2 })))
+    )
+
+    it.effect("makes no more calls at the same time than it may", () =>
+      Effect.gen(function* () {
+        const scheduler = yield* TestScheduler
+        yield* scheduler.onEvery("register", [TestScheduler.always(TestScheduler.delay("1 second"))])
+        for (let i = 0; i < 20; i++) yield* want(`w${i}`)
+        yield* TestClock.adjust("7 seconds")
+        assert.strictEqual(yield* scheduler.peakConcurrency, 3)
+        assert.lengthOf(yield* scheduler.workers, 20)
+      }).pipe(Effect.provide(layer({ concurrency: 3 })))
+    )
+
+    it.effect("forgets the terminated workers that have been so for longest", () =>
+      Effect.gen(function* () {
+        const fleet = yield* Fleet
+        for (let i = 0; i < 25; i++) {
+          yield* want(`w${i}`)
+          yield* settle
+          yield* fleet.terminate(id(`w${i}`))
+          yield* settle
+        }
+        const { total } = yield* fleet.list({}, 1000, 0)
+        assert.isAtLeast(total, 10)
+        assert.isAtMost(total, 20)
+        assert.isTrue(Option.isNone(yield* fleet.get(id("w0"))))
+        assert.strictEqual((yield* status("w24")).phase, "terminated")
+      }).pipe(Effect.provide(layer({ maxTerminated: 10 })))
+    )
+  })
+
+  describe("settled", () => {
+    it.effect("waits for the outcome of a change, also of a verification", () =>
+      Effect.gen(function* () {
+        const fleet = yield* Fleet
+        const scheduler = yield* TestScheduler
+        yield* scheduler.onRegister("a", [TestScheduler.delay("3 seconds")])
+        const { generation } = yield* want("a")
+        const waiting = yield* Effect.forkChild(fleet.settled(id("a"), generation))
+        yield* TestClock.adjust("3 seconds")
+        assert.strictEqual((yield* Fiber.join(waiting)).phase, "registered")
+
+        yield* scheduler.onGet("a", [TestScheduler.delay("1 second")])
+        yield* fleet.ready(id("a"), {})
+        yield* TestClock.adjust("1 second")
+        yield* scheduler.onGet("a", [TestScheduler.delay("1 second")])
+        yield* fleet.ready(id("a"), {})
+        const again = yield* Effect.forkChild(fleet.settled(id("a"), generation))
+        yield* TestClock.adjust("1 second")
+        assert.strictEqual((yield* Fiber.join(again)).phase, "ready")
+      }).pipe(Effect.provide(layer()))
+    )
+
+    it.effect("ends when the worker is not wanted any more", () =>
+      Effect.gen(function* () {
+        const fleet = yield* Fleet
+        const scheduler = yield* TestScheduler
+        yield* scheduler.onRegister("a", [TestScheduler.hang])
+        const { generation } = yield* want("a")
+        const waiting = yield* Effect.forkChild(fleet.settled(id("a"), generation))
+        yield* settle
+        yield* fleet.terminate(id("a"))
+        assert.strictEqual((yield* Fiber.join(waiting)).phase, "unregistering")
+      }).pipe(Effect.provide(layer()))
+    )
+  })
+
+  it.effect("drained waits for what can be done now, and not for what is to be tried later", () =>
+    Effect.gen(function* () {
+      const fleet = yield* Fleet
+      const scheduler = yield* TestScheduler
+      yield* scheduler.onRegister("slow", [TestScheduler.delay("1 second")])
+      yield* scheduler.onRegister("failing", [TestScheduler.always(unavailable)])
+      yield* want("slow")
+      yield* want("failing")
+      const waiting = yield* Effect.forkChild(fleet.drained)
+      yield* TestClock.adjust("999 millis")
+      assert.isUndefined(waiting.pollUnsafe())
+      yield* scheduler.onRegister("failing", [unavailable])
+      yield* TestClock.adjust("1 millis")
+      yield* Fiber.join(waiting)
+    }).pipe(Effect.provide(layer()))
+  )
+
+  it.effect(
+    "lists a page of many in the order of their coming, whatever comes and goes between two pages",
+    () =>
+      Effect.gen(function* () {
+        const fleet = yield* Fleet
+        for (let i = 0; i < 10; i++) yield* want(`w${i}`)
+        const first = yield* fleet.list({}, 4, 0)
+        yield* want("late")
+        const second = yield* fleet.list({}, 4, first.next ?? 0)
+        assert.deepStrictEqual(
+          second.items.map(({ id }) => String(id)),
+          ["w4", "w5", "w6", "w7"]
+        )
+        assert.strictEqual(second.total, 11)
+      }).pipe(Effect.provide(layer()))
+  )
+})
