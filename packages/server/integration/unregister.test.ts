@@ -1,0 +1,76 @@
+/**
+ * `muster unregister`, against the embedded scheduler, a real service, and none.
+ */
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import { assert, describe, it } from "@effect/vitest"
+import { Cause, Effect, Exit, Runtime } from "effect"
+import { CliError, Command } from "effect/cli"
+import { TestConsole } from "effect/testing"
+import { unregister } from "../src/commands/unregister.ts"
+import { Service, worker } from "./ServiceProcess.ts"
+
+/** Runs the command in this process: what it prints, and the exit code that its error asks for. */
+const run = Effect.fnUntraced(
+  function* (args: ReadonlyArray<string>) {
+    const exit = yield* Effect.exit(Command.runWith(unregister, { version: "0" })(args))
+    const error = Exit.isFailure(exit) ? Cause.squash(exit.cause) : undefined
+    const code = error === undefined ? 0 : CliError.isCliError(error) ? 2 : Runtime.getErrorExitCode(error)
+    return { code, output: (yield* TestConsole.logLines).map(String) }
+  },
+  Effect.provide(TestConsole.layer),
+  Effect.provide(NodeServices.layer)
+)
+
+const runningService = Effect.acquireRelease(
+  Effect.promise(() => Service.start()),
+  (service) => Effect.promise(() => service[Symbol.asyncDispose]())
+)
+
+describe("muster unregister", () => {
+  it.effect("unregisters every worker, those that are not there too", () =>
+    Effect.gen(function* () {
+      const { code, output } = yield* run(["a", "b"])
+      assert.deepStrictEqual(output, ["a  unregistered", "b  unregistered"])
+      assert.strictEqual(code, 0)
+    })
+  )
+
+  it.live(
+    "tells a service, which says which workers it does not know",
+    () =>
+      Effect.gen(function* () {
+        const service = yield* runningService
+        yield* Effect.promise(() => service.send("POST", "/v1/workers", worker("known")))
+        const { code, output } = yield* run(["known", "unknown", "--server", service.url, "--json"])
+        assert.deepStrictEqual(
+          output.map((line) => JSON.parse(line)),
+          [
+            { id: "known", result: "accepted" },
+            { id: "unknown", result: "failed", error: "The service knows no worker of this id." }
+          ]
+        )
+        assert.strictEqual(code, 1)
+      }),
+    60_000
+  )
+
+  it.live("tells why a service cannot be reached", () =>
+    Effect.gen(function* () {
+      const { code, output } = yield* run(["a", "--server", "http://127.0.0.1:1"])
+      assert.include(
+        output[0],
+        "a  failed: The service at http://127.0.0.1:1 cannot be reached: connect ECONNREFUSED"
+      )
+      assert.strictEqual(code, 1)
+    })
+  )
+
+  it.effect("is wrong usage without an id, with what can be none, or with two ways at once", () =>
+    Effect.gen(function* () {
+      assert.strictEqual((yield* run([])).code, 2)
+      assert.strictEqual((yield* run(["not an id"])).code, 2)
+      assert.strictEqual((yield* run(["a", "--server", "http://h", "--scheduler", "embedded"])).code, 2)
+      assert.strictEqual((yield* run(["a", "--scheduler", "nope"])).code, 2)
+    })
+  )
+})
