@@ -2,6 +2,7 @@
  * The series that dashboards and alerts count on, at zero until something happens: a counter that appears with its
  * first increase looks to `rate()` as if nothing had happened.
  */
+import { ValueType } from "@opentelemetry/api"
 import {
   AggregationTemporality,
   type DataPoint,
@@ -95,11 +96,11 @@ const complete = (family: Family, found: MetricData | undefined): MetricData => 
   const missing = family.series.filter(
     (labels) => !found?.dataPoints.some(({ attributes }) => hasLabels(attributes, labels))
   )
-  const descriptor = found?.descriptor ?? {
+  const descriptor = {
     name: family.name,
-    description: family.help,
+    description: found?.descriptor.description ?? family.help,
     unit: "",
-    valueType: 1
+    valueType: ValueType.DOUBLE
   }
   const head = { descriptor, aggregationTemporality: AggregationTemporality.CUMULATIVE }
   if (family.type === "histogram") {

@@ -25,15 +25,18 @@ export const WorkersHandlers = HttpApiBuilder.group(
     return handlers
       .handleRaw(
         "registerWorker",
-        Effect.fnUntraced(function* ({ headers, request }) {
-          yield* requireMediaType(request, ["application/json"])
-          const input = yield* Effect.flatMap(readJson(request, HttpLimits.itemBytes), decodeWorker)
-          const wait = preferredWait(headers.prefer)
-          return accepted(yield* intake(input, { wait }), wait)
-        })
+        Effect.fnUntraced(
+          function* ({ headers, request }) {
+            yield* requireMediaType(request, ["application/json"])
+            const input = yield* Effect.flatMap(readJson(request, HttpLimits.itemBytes), decodeWorker)
+            const wait = preferredWait(headers.prefer)
+            return accepted(yield* intake(input, { wait }), wait)
+          },
+          Effect.provideService(Fleet, fleet)
+        )
       )
       .handleRaw("registerBatch", ({ headers, request }) =>
-        receiveBatch(request, preferredWait(headers.prefer))
+        Effect.provideService(receiveBatch(request, preferredWait(headers.prefer)), Fleet, fleet)
       )
       .handle(
         "listWorkers",

@@ -1,0 +1,167 @@
+import { assert, describe, it } from "@effect/vitest"
+import {
+  RegistrationConfig,
+  SchedulerFault,
+  SchedulerPort,
+  SchedulerRejected,
+  SchedulerUnavailable
+} from "@muster/core"
+import { TestScheduler, type TestSchedulerOptions } from "@muster/testing"
+import { Duration, Effect, Layer, Logger } from "effect"
+import { HttpRouter, HttpServer } from "effect/http"
+import { Fleet, type FleetOptions } from "../fleet/Fleet.ts"
+import { Lifecycle } from "../Lifecycle.ts"
+import { Routes } from "./HttpService.ts"
+
+interface Options {
+  readonly fleet?: Partial<FleetOptions>
+  readonly scheduler?: TestSchedulerOptions
+}
+
+/** The routes over a scheduler that does what the test says, without a server. */
+const start = Effect.fnUntraced(function* ({ fleet = {}, scheduler: options = {} }: Options = {}) {
+  const scheduler = TestScheduler.make(options)
+  const services = Layer.mergeAll(Fleet.layerWith(fleet), Lifecycle.layer, HttpServer.layerServices).pipe(
+    Layer.provideMerge(Layer.succeed(SchedulerPort, scheduler.port)),
+    Layer.provideMerge(RegistrationConfig.layer({ maxRetries: 0 })),
+    Layer.provideMerge(Logger.layer([]))
+  )
+  const { handler } = yield* Effect.acquireRelease(
+    Effect.sync(() => HttpRouter.toWebHandler(Routes.pipe(Layer.provide(services)), { disableLogger: true })),
+    ({ dispose }) => Effect.promise(dispose)
+  )
+  const send = (
+    method: string,
+    path: string,
+    body?: unknown,
+    headers: Readonly<Record<string, string>> = {}
+  ) =>
+    Effect.promise(async () => {
+      const response = await handler(
+        new Request(`http://localhost${path}`, {
+          method,
+          headers: { "content-type": "application/json", ...headers },
+          ...(body === undefined ? undefined : { body: JSON.stringify(body) })
+        })
+      )
+      return { status: response.status, headers: response.headers, json: await response.json() }
+    })
+  return { scheduler, send }
+})
+
+const worker = (id: string) => ({ id, capabilities: { cpuCores: 8, memoryMb: 1024 } })
+const waiting = { prefer: "wait=10" }
+const problem = (name: string, status: number) => ({ type: `urn:muster:problem:${name}`, status })
+
+describe("Prefer: wait", () => {
+  it.live("answers with the scheduler's rejection", () =>
+    Effect.gen(function* () {
+      const { scheduler, send } = yield* start()
+      const rejection = new SchedulerRejected({ message: "no such pool", code: "pool" })
+      yield* scheduler.onRegister("a", [TestScheduler.fail(rejection)])
+      const { json, status } = yield* send("POST", "/v1/workers", worker("a"), waiting)
+      assert.strictEqual(status, 422)
+      assert.deepInclude(json, { ...problem("worker-rejected", 422), workerId: "a", attempts: 1 })
+      assert.include(json.detail, "no such pool")
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("answers with the scheduler's failure", () =>
+    Effect.gen(function* () {
+      const { scheduler, send } = yield* start()
+      const fault = new SchedulerFault({ message: "an answer from another planet", retryable: false })
+      yield* scheduler.onRegister("a", [TestScheduler.fail(fault)])
+      const { json } = yield* send("POST", "/v1/workers", worker("a"), waiting)
+      assert.deepInclude(json, problem("scheduler-failure", 502))
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("answers 202 when the time is over, and the worker goes its way", () =>
+    Effect.gen(function* () {
+      const { scheduler, send } = yield* start()
+      yield* scheduler.onRegister("a", [TestScheduler.hang])
+      const { headers, json, status } = yield* send("POST", "/v1/workers", worker("a"), { prefer: "wait=0" })
+      assert.strictEqual(status, 202)
+      assert.strictEqual(headers.get("preference-applied"), "wait=0")
+      assert.include(["pending", "registering"], json.phase)
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("answers 409 when the worker is terminated meanwhile", () =>
+    Effect.gen(function* () {
+      const { scheduler, send } = yield* start()
+      yield* scheduler.onRegister("a", [TestScheduler.hang])
+      const [{ json }] = yield* Effect.all(
+        [
+          send("POST", "/v1/workers", worker("a"), waiting),
+          send("DELETE", "/v1/workers/a").pipe(Effect.repeat({ while: ({ status }) => status === 404 }))
+        ],
+        { concurrency: "unbounded" }
+      )
+      assert.deepInclude(json, problem("superseded", 409))
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("tells each member of a batch what it met", () =>
+    Effect.gen(function* () {
+      const { scheduler, send } = yield* start()
+      yield* scheduler.onRegister("b", [TestScheduler.fail(new SchedulerRejected({ message: "no" }))])
+      const { json } = yield* send("POST", "/v1/workers/batch", [worker("a"), worker("b")], waiting)
+      assert.deepInclude(json.results[0], { index: 0, status: 200, phase: "registered" })
+      assert.deepInclude(json.results[1], { index: 1, status: 422 })
+      assert.deepInclude(json.results[1].problem, problem("worker-rejected", 422))
+    }).pipe(Effect.scoped)
+  )
+})
+
+describe("a fleet that is full", () => {
+  it.live("answers 503 and when to come back", () =>
+    Effect.gen(function* () {
+      const { scheduler, send } = yield* start({ fleet: { maxUnfinished: 1 } })
+      yield* scheduler.onRegister("a", [TestScheduler.hang])
+      yield* send("POST", "/v1/workers", worker("a"))
+      const { headers, json } = yield* send("POST", "/v1/workers", worker("b"))
+      assert.deepInclude(json, { ...problem("overloaded", 503), retryAfter: 1 })
+      assert.strictEqual(headers.get("retry-after"), "1")
+      assert.strictEqual(headers.get("content-type"), "application/problem+json")
+      const batch = yield* send("POST", "/v1/workers/batch", [worker("b")])
+      assert.deepInclude(batch.json.results[0].problem, problem("overloaded", 503))
+    }).pipe(Effect.scoped)
+  )
+})
+
+describe("/v1/scheduler", () => {
+  it.live("answers 501 where the scheduler cannot list", () =>
+    Effect.gen(function* () {
+      const { send } = yield* start({ scheduler: { capabilities: [] } })
+      const { json } = yield* send("GET", "/v1/scheduler/workers")
+      assert.deepInclude(json, problem("not-supported", 501))
+      const scheduler = yield* send("GET", "/v1/scheduler")
+      assert.deepInclude(scheduler.json, { capabilities: [], health: null })
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("tells when the scheduler is not available", () =>
+    Effect.gen(function* () {
+      const { scheduler, send } = yield* start()
+      const busy = new SchedulerUnavailable({ message: "busy", retryAfter: Duration.seconds(7) })
+      yield* scheduler.onEvery("list", [TestScheduler.fail(busy)])
+      yield* scheduler.onEvery("health", [TestScheduler.fail(busy)])
+      const list = yield* send("GET", "/v1/scheduler/workers")
+      assert.deepInclude(list.json, { ...problem("scheduler-unavailable", 503), retryAfter: 7 })
+      assert.strictEqual(list.headers.get("retry-after"), "7")
+      const { json } = yield* send("GET", "/v1/scheduler")
+      assert.deepStrictEqual(json.health, { status: "unavailable", message: "busy" })
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("keeps to itself what went wrong inside", () =>
+    Effect.gen(function* () {
+      const { scheduler, send } = yield* start()
+      yield* scheduler.onEvery("list", [TestScheduler.die(new Error("password=hunter2"))])
+      const { json } = yield* send("GET", "/v1/scheduler/workers")
+      assert.deepInclude(json, problem("internal-error", 500))
+      assert.notInclude(JSON.stringify(json), "hunter2")
+    }).pipe(Effect.scoped)
+  )
+})
