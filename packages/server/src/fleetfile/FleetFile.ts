@@ -157,11 +157,12 @@ const unreadableFile = (name: string) => (error: PlatformError.PlatformError) =>
     PermissionDenied: "permission denied"
   }
   return new FleetFileError({
-    message: `Cannot read ${name}: ${reasons[error.reason._tag] ?? causeOf(error)}.`
+    message: `Cannot read ${name}: ${reasons[error.reason._tag] ?? reasonOf(error)}.`
   })
 }
 
-const causeOf = ({ cause, message, reason }: PlatformError.PlatformError): string => {
+/** What the operating system said, such as `ENOSPC: no space left on device, write`. */
+export const reasonOf = ({ cause, message, reason }: PlatformError.PlatformError): string => {
   const origin = reason.cause ?? cause
   return origin instanceof Error ? origin.message : message
 }

@@ -90,13 +90,17 @@ export const registerFile = Effect.fnUntraced(function* <E, R>(
   const finish = Effect.fnUntraced(function* (exit: Exit.Exit<void, E | FleetFileError | WrongUsage>) {
     const isInterrupted = Exit.isFailure(exit) && Cause.hasInterrupts(exit.cause)
     const unfinished = ledger.underWay
-    if (report !== undefined && Exit.isFailure(exit)) {
-      yield* Effect.forEach(unfinished, (row) => report.add(row, notFinished), { discard: true })
-      if (isInterrupted && file.size !== undefined) yield* reportRest(options, ledger, report)
-    }
     const nothingWasDone = Exit.isFailure(exit) && !isInterrupted && ledger.read === 0
     if (nothingWasDone) return
-    if (report !== undefined) yield* report.complete
+    // A report that cannot be written takes nothing away from the summary.
+    const written = yield* Effect.exit(
+      Effect.gen(function* () {
+        if (report === undefined) return
+        yield* Effect.forEach(unfinished, (row) => report.add(row, notFinished), { discard: true })
+        if (isInterrupted && file.size !== undefined) yield* reportRest(options, ledger, report)
+        yield* report.complete
+      })
+    )
     const elapsed = Duration.nanos((yield* Clock.monotonicTimeNanos) - startedAt)
     const summary: Summary.Summary = {
       file: options.file,
@@ -109,9 +113,13 @@ export const registerFile = Effect.fnUntraced(function* <E, R>(
       unfinished: unfinished.length,
       elapsed,
       stopped: isInterrupted ? "interrupted" : Exit.isFailure(exit) ? "error" : undefined,
-      report: report === undefined ? undefined : { path: report.path, size: report.size() }
+      report:
+        report === undefined
+          ? undefined
+          : { path: report.path, size: report.size(), isComplete: file.size !== undefined }
     }
     yield* Console.log(options.json ? JSON.stringify(Summary.toJson(summary)) : Summary.render(summary))
+    yield* written
   })
 
   yield* Effect.uninterruptibleMask((restore) =>

@@ -15,6 +15,7 @@ import {
   type Scope,
   Semaphore
 } from "effect"
+import { reasonOf } from "../fleetfile/FleetFile.ts"
 import { type FleetRow, where } from "../fleetfile/FleetRow.ts"
 import type { Failure } from "./Tally.ts"
 
@@ -44,14 +45,15 @@ export const open = Effect.fnUntraced(function* (
 ): Effect.fn.Return<Report, ReportError, FileSystem.FileSystem | Scope.Scope> {
   const fs = yield* FileSystem.FileSystem
   const failed = Effect.mapError((error: PlatformError.PlatformError) => {
-    const reason = error.reason._tag === "NotFound" ? "its directory does not exist" : error.reason.message
+    const reason = error.reason._tag === "NotFound" ? "its directory does not exist" : reasonOf(error)
     return new ReportError({ message: `Cannot write the report ${path}: ${reason}.` })
   })
   // What is there and is not a file (a pipe, /dev/stdout) is written to, never replaced.
   const existing = yield* Effect.option(fs.stat(path))
   const isReplaced = existing._tag === "None" || existing.value.type === "File"
   const target = isReplaced ? `${path}.part` : path
-  const file = yield* failed(fs.open(target, { flag: "w" }))
+  // FileSystem writes at positions, which a pipe does not have, unless it appends.
+  const file = yield* failed(fs.open(target, { flag: isReplaced ? "w" : "a" }))
   let isComplete = false
   yield* Effect.addFinalizer(() =>
     isReplaced && !isComplete && size === 0 ? Effect.ignore(fs.remove(target)) : Effect.void

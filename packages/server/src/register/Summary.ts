@@ -7,6 +7,14 @@ import type { Format } from "../fleetfile/Format.ts"
 import { count } from "./ProgressBar.ts"
 import type { Tally } from "./Tally.ts"
 
+interface SummaryReport {
+  readonly path: string
+  /** Rows in it. */
+  readonly size: number
+  /** Whether it has all that is left of the file, also where the command was interrupted. */
+  readonly isComplete: boolean
+}
+
 export interface Summary {
   readonly file: string
   readonly format: Format
@@ -22,8 +30,7 @@ export interface Summary {
   readonly unfinished: number
   readonly elapsed: Duration.Duration
   readonly stopped: "interrupted" | "error" | undefined
-  /** Where the failed rows went, and how many they are. */
-  readonly report: { readonly path: string; readonly size: number } | undefined
+  readonly report: SummaryReport | undefined
 }
 
 /** The same, as `--json` prints it. Durations are in milliseconds, the rate in rows per second. */
@@ -120,15 +127,10 @@ const notes = ({
   server,
   stopped,
   tally,
-  unfinished,
   waited
 }: Summary): ReadonlyArray<string> => [
   ...(entries === 0 && stopped === undefined ? ["The file has no workers: nothing to do."] : []),
-  ...(stopped === "interrupted"
-    ? [
-        `Interrupted. ${rows(unfinished)} that had no outcome yet ${report === undefined ? "may or may not be registered, and the rest of the file was not tried; registering the file again is safe." : "and the rest of the file are in the report; registering it is safe."}`
-      ]
-    : []),
+  ...(stopped === "interrupted" ? [interruption(report)] : []),
   ...(server !== undefined && tally.accepted > 0
     ? [
         waited
@@ -142,6 +144,14 @@ const notes = ({
       ]
     : [])
 ]
+
+const interruption = (report: SummaryReport | undefined): string => {
+  if (report === undefined)
+    return "Interrupted. The rest of the file was not tried; registering it again is safe."
+  return report.isComplete
+    ? "Interrupted. What had no outcome yet and the rest of the file are in the report; registering it finishes the work."
+    : "Interrupted. What was read and had no outcome yet is in the report; what was not read is not."
+}
 
 const rows = (amount: number): string => `${count(amount)} ${amount === 1 ? "row" : "rows"}`
 
