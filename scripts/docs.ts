@@ -9,7 +9,7 @@ const root = resolve(process.argv[2] ?? join(import.meta.dirname, ".."))
 const { scripts = {} }: { scripts?: Record<string, string> } = JSON.parse(
   readFileSync(join(root, "package.json"), "utf8")
 )
-const pnpmCommands = new Set(["add", "changeset", "exec", "install", "pack", "run", "update"])
+const pnpmCommands = new Set(["add", "exec", "install", "pack", "run", "update"])
 
 const isSkipped = (path: string) => ["node_modules", "dist", ".git"].includes(path)
 const pages = globSync(["*.md", "{docs,packages,benchmarks,examples,deploy}/**/*.md"], {

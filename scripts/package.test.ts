@@ -129,14 +129,14 @@ console.log(JSON.stringify(Exit.isFailure(exit) ? exit.cause.reasons : exit.valu
 
   it.each(names)("%s is well-formed for publint", (name) => {
     expect(
-      run(folder, join(root, "node_modules/publint/src/cli.js"), "run", tarball(name), "--strict")
+      run(folder, join(root, "scripts/node_modules/publint/src/cli.js"), "run", tarball(name), "--strict")
     ).toMatchObject({
       status: 0
     })
   })
 
   it.each(names)("%s has types that every ESM resolution finds", (name) => {
-    const attw = join(root, "node_modules/@arethetypeswrong/cli/dist/index.js")
+    const attw = join(root, "scripts/node_modules/@arethetypeswrong/cli/dist/index.js")
     expect(run(folder, attw, tarball(name), "--profile", "esm-only", "--no-color")).toMatchObject({
       status: 0
     })
