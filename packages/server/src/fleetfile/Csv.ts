@@ -14,7 +14,7 @@ import { type Column, type ColumnMapping, resolve } from "./CsvColumns.ts"
 import { FleetFileError, type FleetRow, type Position, unreadable } from "./FleetRow.ts"
 
 /** The longest record in bytes; where one is longer, a quote was most likely never closed. */
-export const longestRecord = 4 * 2 ** 20
+const longestRecord = 4 * 2 ** 20
 
 interface CsvRecord {
   readonly record: ReadonlyArray<string>

@@ -31,7 +31,7 @@ export interface OpenOptions {
 }
 
 /** The name that stands for standard input. */
-export const standardInput = "-"
+const standardInput = "-"
 
 /** Opens a file, or standard input for `-`, and finds out its format. */
 export const open = Effect.fnUntraced(function* (

@@ -10,7 +10,7 @@ import { describeJsonError } from "./Ndjson.ts"
 import { readWhole } from "./readWhole.ts"
 
 /** The largest document that is read whole. */
-export const largestDocument = 256 * 2 ** 20
+const largestDocument = 256 * 2 ** 20
 
 const string = String.raw`"(?:[^"\\]|\\.)*"`
 const flatObject = String.raw`\{[^{}"]*(?:${string}[^{}"]*)*\}`

@@ -17,7 +17,7 @@ import { listElement } from "./Kubernetes.ts"
 import { readWhole } from "./readWhole.ts"
 
 /** The largest file: its syntax tree takes more than thirty times as much memory (measured). */
-export const largestFile = 32 * 2 ** 20
+const largestFile = 32 * 2 ** 20
 
 export const read = <E, R>(
   bytes: Stream.Stream<Uint8Array, E, R>

@@ -90,7 +90,7 @@ export const open = Effect.fnUntraced(function* (
 })
 
 /** One line of a report. A row that is not an object is kept as text: it cannot be registered as it is either. */
-export const toReportLine = (row: FleetRow, { message, retryable, type }: Failure) => ({
+const toReportLine = (row: FleetRow, { message, retryable, type }: Failure) => ({
   ...(Predicate.isObject(row.input) ? row.input : { unreadable: JSON.stringify(row.input) }),
   error: { type, message, retryable, at: where(row) }
 })
