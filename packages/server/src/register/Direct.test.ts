@@ -58,6 +58,20 @@ describe("registering the rows of a file", () => {
     }).pipe(Effect.provide(registration))
   )
 
+  it.effect("gives every result to the row that it belongs to, however many are under way", () =>
+    Effect.gen(function* () {
+      const ledger = new Ledger(undefined)
+      const rows = Stream.map(Stream.range(1, 60), (entry) =>
+        valid(entry, entry % 3 === 0 ? `bad${entry}` : `w${entry}`)
+      )
+      yield* registerDirectly(rows, ledger)
+      assert.deepStrictEqual(
+        ledger.tally.listedFailures.map(({ line, workerId }) => `${line}: ${workerId}`),
+        Array.from({ length: 20 }, (_, index) => `${3 * index + 3}: bad${3 * index + 3}`)
+      )
+    }).pipe(Effect.provide(registration))
+  )
+
   it.effect("reads no further ahead than what is under way, so that memory does not grow with the file", () =>
     Effect.gen(function* () {
       const ledger = new Ledger(undefined)
