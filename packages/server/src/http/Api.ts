@@ -16,6 +16,7 @@ import { version } from "../version.ts"
 import { Phase } from "../fleet/FleetEntry.ts"
 import { BinaryEvent, StructuredEvent } from "./CloudEvents.ts"
 import { HttpLimits } from "./HttpLimits.ts"
+import { batchExamples, eventExamples, polish, withExamples, workerExamples } from "./OpenApiDocument.ts"
 import {
   BodyProblems,
   InternalError,
@@ -81,13 +82,11 @@ const cursor = Schema.optionalKey(Schema.String.check(Schema.isMaxLength(100))).
   description: "nextCursor of the page before"
 })
 
-const workerPayload = Worker.annotate({ identifier: "Worker" })
-
 const workers = HttpApiGroup.make("workers")
   .add(
     HttpApiEndpoint.post("registerWorker", "/v1/workers", {
       headers: { prefer },
-      payload: workerPayload,
+      payload: Worker,
       success: [Accepted, Registered],
       error: [
         InvalidWorkerProblem,
@@ -97,29 +96,33 @@ const workers = HttpApiGroup.make("workers")
         SchedulerFailure,
         OverloadedResponse
       ]
-    }).annotateMerge(
-      describe(
-        "Register a worker",
-        "Answers 202 when the worker is accepted. With Prefer: wait=SECONDS answers 200 when the scheduler has it, " +
-          "the problem it met when it will not have it, and 202 when the time is over. The same worker again changes nothing."
-      )
-    ),
+    })
+      .annotate(OpenApi.Transform, withExamples(workerExamples))
+      .annotateMerge(
+        describe(
+          "Register a worker",
+          "Answers 202 when the worker is accepted. With Prefer: wait=SECONDS answers 200 when the scheduler has it, " +
+            "the problem it met when it will not have it, and 202 when the time is over. The same worker again changes nothing."
+        )
+      ),
     HttpApiEndpoint.post("registerBatch", "/v1/workers/batch", {
       headers: { prefer },
       payload: [
-        Schema.Array(workerPayload),
-        HttpApiSchema.StreamNdjson({ schema: workerPayload, maxElementBytes: HttpLimits.lineBytes })
+        Schema.Array(Worker),
+        HttpApiSchema.StreamNdjson({ schema: Worker, maxElementBytes: HttpLimits.lineBytes })
       ],
       success: [BatchResults, HttpApiSchema.StreamNdjson({ schema: BatchResult })],
       error: [...BodyProblems]
-    }).annotateMerge(
-      describe(
-        "Register many workers",
-        `A JSON array of at most ${HttpLimits.arrayItems} workers is answered with one result for each, by position. ` +
-          "NDJSON of any length is answered with NDJSON while it arrives, one result for each line that is not empty. " +
-          "A member that is bad is reported in its place; the others are accepted."
-      )
-    ),
+    })
+      .annotate(OpenApi.Transform, withExamples(batchExamples))
+      .annotateMerge(
+        describe(
+          "Register many workers",
+          `A JSON array of at most ${HttpLimits.arrayItems} workers is answered with one result for each, by position. ` +
+            "NDJSON of any length is answered with NDJSON while it arrives, one result for each line that is not empty. " +
+            "A member that is bad is reported in its place; the others are accepted."
+        )
+      ),
     HttpApiEndpoint.get("listWorkers", "/v1/workers", {
       query: {
         phase: Schema.optionalKey(Schema.Array(Phase)).annotate({ description: "Repeatable: any of these" }),
@@ -188,13 +191,15 @@ const events = HttpApiGroup.make("events")
         ...BodyProblems,
         OverloadedResponse
       ]
-    }).annotateMerge(
-      describe(
-        "Receive events",
-        "CloudEvents 1.0 in structured, batched or binary mode (ce-* headers). An event whose source and id were " +
-          "accepted before changes nothing. A batch is answered with one result for each event, by position."
+    })
+      .annotate(OpenApi.Transform, withExamples(eventExamples))
+      .annotateMerge(
+        describe(
+          "Receive events",
+          "CloudEvents 1.0 in structured, batched or binary mode (ce-* headers). An event whose source and id were " +
+            "accepted before changes nothing. A batch is answered with one result for each event, by position."
+        )
       )
-    )
   )
   .annotateMerge(
     OpenApi.annotations({ title: "Events", description: "What happens to workers, as CloudEvents" })
@@ -237,6 +242,7 @@ export class Api extends HttpApi.make("muster")
   .annotateMerge(
     OpenApi.annotations({
       title: "Muster",
+      transform: polish,
       version,
       description:
         "Registers every provisioned worker with its scheduler, and unregisters every worker that is gone. " +

@@ -1,0 +1,76 @@
+/**
+ * What the generated OpenAPI document leaves to be said: names without the package's path, query parameters by
+ * their meaning, and examples to try.
+ */
+import { Predicate } from "effect"
+import { HttpLimits } from "./HttpLimits.ts"
+
+type Json = Readonly<Record<string, unknown>>
+
+const rename = (name: string): string => name.replace(/^_muster_core_/, "").replace(/Encoded(?=_\d+$|$)/, "")
+
+/** For the whole document. */
+export const polish = (document: Json): Json => JSON.parse(JSON.stringify(document), revive)
+
+const revive = (key: string, value: unknown): unknown => {
+  if (key === "$ref" && Predicate.isString(value)) {
+    const parts = value.split("/")
+    return [...parts.slice(0, -1), rename(parts.at(-1) ?? "")].join("/")
+  }
+  if (!Predicate.isObject(value)) return value
+  if (key === "schemas") {
+    return Object.fromEntries(Object.entries(value).map(([name, schema]) => [rename(name), schema]))
+  }
+  if (value.in === "query" && value.name === "limit") return { ...value, ...limitParameter }
+  if (value.additionalProperties !== false) return value
+  // Fields that are not known are ignored, not refused.
+  const { additionalProperties: _, ...rest } = value
+  return rest
+}
+
+const limitParameter = {
+  description: `Most items on the page; default ${HttpLimits.pageDefault}`,
+  schema: { type: "integer", minimum: 1, maximum: HttpLimits.pageMaximum, default: HttpLimits.pageDefault }
+}
+
+/** For one operation: an example of its body, for each media type. */
+export const withExamples =
+  (examples: Json) =>
+  (operation: Json): Json => {
+    const { requestBody } = operation
+    if (!Predicate.hasProperty(requestBody, "content") || !Predicate.isObject(requestBody.content))
+      return operation
+    const content = Object.entries(requestBody.content).map(([type, media]) => [
+      type,
+      type in examples && Predicate.isObject(media) ? { ...media, example: examples[type] } : media
+    ])
+    return { ...operation, requestBody: { ...requestBody, content: Object.fromEntries(content) } }
+  }
+
+const worker = {
+  id: "ci-7f3a",
+  capabilities: { cpuCores: 8, memoryMb: 16_384, dockerEnabled: true, customResources: { gpu: 1 } },
+  metadata: { workerType: "dynamic", namespace: "ci", labels: { zone: "a" }, tags: ["spot"] }
+}
+
+const event = {
+  specversion: "1.0",
+  id: "1",
+  source: "/autoscaler",
+  type: "dev.muster.worker.provisioned",
+  time: "2026-01-31T12:00:00Z",
+  data: worker
+}
+
+export const workerExamples = { "application/json": worker }
+
+export const batchExamples = {
+  "application/json": [worker, { ...worker, id: "ci-7f3b" }],
+  "application/x-ndjson": worker
+}
+
+export const eventExamples = {
+  "application/cloudevents+json": event,
+  "application/cloudevents-batch+json": [event],
+  "application/json": worker
+}
