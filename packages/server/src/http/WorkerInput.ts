@@ -2,7 +2,7 @@
  * Workers from requests into the fleet, and what became of them as the answer, or as the problem that stands in its
  * place.
  */
-import { type InvalidWorker, Worker } from "@muster/core"
+import { describeIssue, type InvalidWorker, Worker } from "@muster/core"
 import { Duration, Effect, Option, Predicate } from "effect"
 import { Fleet } from "../fleet/Fleet.ts"
 import type { EventPlace, WorkerStatus } from "../fleet/FleetEntry.ts"
@@ -35,10 +35,7 @@ const saysWhenProvisioned = (input: unknown): boolean =>
 const invalidWorker = ({ issues, workerId }: InvalidWorker) =>
   new InvalidWorkerProblem({
     workerId,
-    errors: issues.map(({ path, received, rule }) => ({
-      path,
-      message: `expected ${rule}, received ${received}`
-    }))
+    errors: issues.map((issue) => ({ path: issue.path, message: describeIssue(issue) }))
   })
 
 /** What a worker that was waited for has come to. */
