@@ -39,10 +39,9 @@ describe("docs/http-api.md", () => {
       page.matchAll(/^\| `([a-z-]+)` \| (\d{3}) \|/gm),
       ([, name, status]) => `${name} ${status}`
     )
-    const schemas: ReadonlyArray<any> = Object.values(
-      (await service.fetch("/openapi.json")).json.components.schemas
-    )
-    const declared = schemas.flatMap(({ properties }) => {
+    const { schemas } = (await service.fetch("/openapi.json")).json.components
+    const declared = Object.keys(schemas).flatMap((key) => {
+      const { properties } = schemas[key]
       const [, name] = /^urn:muster:problem:(.*)$/.exec(properties?.type?.enum?.[0] ?? "") ?? []
       return name === undefined ? [] : [`${name} ${properties.status.enum[0]}`]
     })

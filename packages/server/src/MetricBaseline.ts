@@ -30,7 +30,7 @@ type Family = { readonly name: string; readonly help: string; readonly series: R
 )
 
 /** The families of the registration path, as they are documented. */
-export const families: ReadonlyArray<Family> = [
+const families: ReadonlyArray<Family> = [
   {
     type: "counter",
     name: "worker_registration_operations_total",

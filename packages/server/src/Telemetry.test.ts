@@ -95,7 +95,7 @@ describe("Telemetry", () => {
     assert.deepStrictEqual(edges(text, "worker_registration_retry_count"), ["0", "1", "2", "3", "5", "+Inf"])
     assert.notMatch(text, /target_info|otel_scope|# UNIT|NaN|undefined/)
     const series = samples(text).map(({ labels, name }) =>
-      JSON.stringify([name, Object.entries(labels).toSorted()])
+      JSON.stringify([name, labels.result, labels.error_type, labels.worker_type, labels.le])
     )
     assert.strictEqual(new Set(series).size, series.length)
   }

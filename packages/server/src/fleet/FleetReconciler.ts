@@ -26,7 +26,7 @@ import {
   Option,
   Queue,
   Random,
-  Scope
+  type Scope
 } from "effect"
 import type { Entry, Failure, FailureType } from "./FleetEntry.ts"
 import { type FleetLimits, FleetState } from "./FleetState.ts"

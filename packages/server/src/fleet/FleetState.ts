@@ -173,7 +173,7 @@ export class FleetState {
   private forgetOldest(): void {
     const latest = Array.from(new Set(this.terminated.toReversed()))
       .filter((entry) => entry.phase === "terminated" && this.index.get(entry.id) === entry)
-      .reverse()
+      .toReversed()
     const surplus = Math.max(0, latest.length - this.limits.maxTerminated)
     latest.slice(0, surplus).forEach((entry) => this.index.remove(entry))
     this.terminated = latest.slice(surplus)

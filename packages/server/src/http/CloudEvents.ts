@@ -5,7 +5,7 @@
  */
 import { Timestamp, Worker, WorkerId } from "@muster/core"
 import { DateTime, Effect, Exit, Predicate, Schema } from "effect"
-import { InvalidEvent, InvalidWorkerProblem, type ProblemError } from "./Problems.ts"
+import { InvalidEvent, type InvalidWorkerProblem, type ProblemError } from "./Problems.ts"
 import { decodeWorker } from "./WorkerInput.ts"
 
 const types = {

@@ -11,7 +11,7 @@ const timestamp = Schema.String.annotate({ format: "date-time", examples: ["2026
 const formatTime = (millis: number): string => DateTime.formatIso(DateTime.makeUnsafe(millis))
 const formatTimeOrNull = (millis: number | undefined) => (millis === undefined ? null : formatTime(millis))
 
-export const Generation = Schema.Int.annotate({
+const Generation = Schema.Int.annotate({
   description: "Grows with every accepted change of the worker; a safe integer",
   examples: [7301444403200000]
 })
@@ -37,7 +37,7 @@ export const Registered = Schema.Struct(acceptance).annotate({
 
 export const toAccepted = ({ generation, id, phase }: WorkerStatus): Accepted => ({ id, generation, phase })
 
-export const LastError = Schema.Struct({
+const LastError = Schema.Struct({
   type: FailureType,
   message: Schema.String,
   retryable: Schema.Boolean.annotate({ description: "Whether it is tried again without further ado" }),
