@@ -6,7 +6,6 @@ import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Cause, Config, Console, Effect, Exit, Layer, Option, References, Runtime } from "effect"
 import { CliError, Command } from "effect/cli"
 import { serve } from "./commands/serve.ts"
-import { unregister } from "./commands/unregister.ts"
 import { ProcessSignals } from "./Termination.ts"
 import { version } from "./version.ts"
 import { WrongUsage } from "./WrongUsage.ts"
@@ -17,14 +16,16 @@ const muster = Command.make("muster").pipe(
   )
 )
 
+const loadOthers = Effect.promise(() =>
+  Promise.all([import("./commands/register.ts"), import("./commands/unregister.ts")])
+)
+
 /** The service starts without loading what the other commands need, which is more than half of everything. */
 const runCommand = (args: ReadonlyArray<string>) =>
   args[0] === serve.name
     ? Command.runWith(Command.withSubcommands(muster, [serve]), { version })(args)
-    : Effect.flatMap(
-        Effect.promise(() => import("./commands/register.ts")),
-        ({ register }) =>
-          Command.runWith(Command.withSubcommands(muster, [serve, register]), { version })(args)
+    : Effect.flatMap(loadOthers, ([{ register }, { unregister }]) =>
+        Command.runWith(Command.withSubcommands(muster, [serve, register, unregister]), { version })(args)
       )
 
 const levels = ["All", "Trace", "Debug", "Info", "Warn", "Error", "Fatal", "None"] as const
@@ -63,7 +64,8 @@ export const main = (args: ReadonlyArray<string>): void => {
     signals.attach(fiber)
     fiber.addObserver((exit) => teardown(exit, (code) => process.exit(code)))
   })
-  runCommand(args).pipe(
+  commands(args).pipe(
+    Effect.flatMap((command) => Command.runWith(command, { version })(args)),
     Effect.provide(Layer.mergeAll(NodeServices.layer, logLevel, signals.layer)),
     Effect.tapCause(explain),
     run({
