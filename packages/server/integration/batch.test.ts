@@ -110,6 +110,19 @@ describe("NDJSON", () => {
     )
   })
 
+  it("tells outcomes in the order of the lines where the client prefers to wait", async () => {
+    const count = 5000
+    const body = Array.from({ length: count }, (_, i) =>
+      i % 10 === 9 ? "{}" : JSON.stringify(worker(`nw${i}`))
+    ).join("\n")
+    const headers = { ...ndjson, prefer: "wait=10" }
+    const { text } = await service.fetch("/v1/workers/batch", { method: "POST", headers, body })
+    assert.deepStrictEqual(
+      results(text).map(({ line, status }) => [line, status]),
+      Array.from({ length: count }, (_, i) => [i + 1, i % 10 === 9 ? 400 : 200])
+    )
+  })
+
   it("is answered while it is still being sent", async () => {
     const upload = new Upload()
     upload.write(`${JSON.stringify(worker("s1"))}\n`)

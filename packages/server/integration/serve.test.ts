@@ -156,17 +156,23 @@ describe("configuration", () => {
 })
 
 describe("the command line", () => {
-  it.each([[["--help"]], [["serve", "--help"]], [["register", "--help"]], [["--version"]]])(
-    "ends with 0 for %j",
+  it.each([
+    [["--help"]],
+    [["serve", "--help"]],
+    [["register", "--help"]],
+    [["unregister", "--help"]],
+    [["--version"]]
+  ])("ends with 0 for %j", async (args) => {
+    await using muster = new Muster(args)
+    assert.strictEqual(await muster.exit(), 0)
+    assert.isNotEmpty(muster.output)
+  })
+
+  it.each([[["nope"]], [["--nope"]], [["register"]], [["unregister"]], [["serve", "--nope"]]])(
+    "ends with 2 for %j",
     async (args) => {
       await using muster = new Muster(args)
-      assert.strictEqual(await muster.exit(), 0)
-      assert.isNotEmpty(muster.output)
+      assert.strictEqual(await muster.exit(), 2)
     }
   )
-
-  it.each([[["nope"]], [["--nope"]], [["register"]]])("ends with 2 for %j", async (args) => {
-    await using muster = new Muster(args)
-    assert.strictEqual(await muster.exit(), 2)
-  })
 })

@@ -124,6 +124,8 @@ export const makeReconciler = Effect.fnUntraced(function* (
   })
   const work = Queue.take(queue).pipe(
     Effect.flatMap((entry) => Effect.ensuring(converge(entry), done)),
+    // A mistake about one worker must not end the work for the others.
+    Effect.catchDefect((defect) => Effect.logError("A change could not be carried out", defect)),
     Effect.forever
   )
   for (let i = 0; i < options.concurrency; i++) yield* Effect.forkIn(work, scope)
