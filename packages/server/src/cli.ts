@@ -64,8 +64,7 @@ export const main = (args: ReadonlyArray<string>): void => {
     signals.attach(fiber)
     fiber.addObserver((exit) => teardown(exit, (code) => process.exit(code)))
   })
-  commands(args).pipe(
-    Effect.flatMap((command) => Command.runWith(command, { version })(args)),
+  runCommand(args).pipe(
     Effect.provide(Layer.mergeAll(NodeServices.layer, logLevel, signals.layer)),
     Effect.tapCause(explain),
     run({
