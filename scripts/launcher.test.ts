@@ -9,16 +9,13 @@ import { request } from "node:http"
 import { delimiter, resolve } from "node:path"
 import { createInterface } from "node:readline"
 import { describe, expect, it } from "vitest"
+import { outerEnvironment } from "./environment.ts"
 
 const root = resolve(import.meta.dirname, "..")
 
-/** What a supervisor's environment is like: nothing of the pnpm and vitest that run this test. */
+/** What a supervisor's environment is like. */
 const env = {
-  ...Object.fromEntries(
-    Object.entries(process.env).filter(
-      ([name]) => !/^(npm_|pnpm_|MUSTER_|VITEST|NODE_|INIT_CWD$)/i.test(name)
-    )
-  ),
+  ...outerEnvironment,
   PATH: (process.env["PATH"] ?? "")
     .split(delimiter)
     .filter((folder) => !folder.includes("node_modules"))

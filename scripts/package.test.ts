@@ -6,16 +6,14 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { outerEnvironment } from "./environment.ts"
 
 const root = resolve(import.meta.dirname, "..")
 const names = ["core", "server", "testing"] as const
 type Name = (typeof names)[number]
 
-/** Nothing of the pnpm that runs this test, and this Node before any other. */
 const env = {
-  ...Object.fromEntries(
-    Object.entries(process.env).filter(([name]) => !/^(npm_|pnpm_|NODE_|MUSTER_|VITEST)/i.test(name))
-  ),
+  ...outerEnvironment,
   PATH: `${join(root, "node_modules/node/bin")}:${process.env["PATH"]}`,
   CI: "true"
 }

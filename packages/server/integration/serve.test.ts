@@ -18,6 +18,21 @@ const connectionError = (port: number): Promise<string | undefined> =>
     socket.on("error", (error: NodeJS.ErrnoException) => resolve(error.code))
   })
 
+/** A stream of workers whose first one is answered, and whose end is still to come. */
+const streamInFlight = async (service: Service) => {
+  const upload = request(`${service.url}/v1/workers/batch`, {
+    method: "POST",
+    headers: { "content-type": "application/x-ndjson" }
+  })
+  upload.on("error", () => {}) // the response reports it
+  upload.write(`${JSON.stringify(worker("before"))}\n`)
+  const [response] = await once(upload, "response")
+  response.on("error", () => {}) // the iteration reports it
+  const answers = createInterface({ input: response })[Symbol.asyncIterator]()
+  await answers.next()
+  return { answers, upload }
+}
+
 describe("stopping", () => {
   it.each(["SIGTERM", "SIGINT"] as const)("ends with 0 at %s when nothing is in flight", async (signal) => {
     await using service = await Service.start()
@@ -30,14 +45,7 @@ describe("stopping", () => {
 
   it("finishes a stream that is in flight, and accepts nothing new", async () => {
     await using service = await Service.start()
-    const upload = request(`${service.url}/v1/workers/batch`, {
-      method: "POST",
-      headers: { "content-type": "application/x-ndjson" }
-    })
-    upload.write(`${JSON.stringify(worker("before"))}\n`)
-    const [response] = await once(upload, "response")
-    const answers = createInterface({ input: response })[Symbol.asyncIterator]()
-    await answers.next()
+    const { answers, upload } = await streamInFlight(service)
 
     service.signal("SIGTERM")
     await service.printed(/stopping/)
@@ -52,32 +60,32 @@ describe("stopping", () => {
 
   it("does not wait longer than it is told to", async () => {
     await using service = await Service.start({ env: { MUSTER_SHUTDOWN_TIMEOUT: "200 millis" } })
-    const upload = request(`${service.url}/v1/workers/batch`, {
-      method: "POST",
-      headers: { "content-type": "application/x-ndjson" }
-    })
-    upload.on("error", () => {})
-    upload.write(`${JSON.stringify(worker("x"))}\n`)
-    await once(upload, "response")
+    await streamInFlight(service)
     const before = performance.now()
     service.signal("SIGTERM")
     assert.strictEqual(await service.exit(), 0)
     assert.isBelow(performance.now() - before, 2000)
   })
 
-  it("ends at once at a second signal", async () => {
+  it("ends at once at a second signal that comes a second later", async () => {
     await using service = await Service.start()
-    const upload = request(`${service.url}/v1/workers/batch`, {
-      method: "POST",
-      headers: { "content-type": "application/x-ndjson" }
-    })
-    upload.on("error", () => {})
-    upload.write(`${JSON.stringify(worker("x"))}\n`)
-    await once(upload, "response")
+    await streamInFlight(service)
     service.signal("SIGTERM")
     await service.printed(/stopping/)
-    service.signal("SIGTERM")
+    const again = setInterval(() => service.signal("SIGTERM"), 100)
     assert.strictEqual(await service.exit(), 143)
+    clearInterval(again)
+  })
+
+  it("takes signals that come together as one, as a terminal, npx and pnpm send them", async () => {
+    await using service = await Service.start()
+    const { upload } = await streamInFlight(service)
+    service.signal("SIGINT")
+    service.signal("SIGTERM")
+    await service.printed(/stopping/)
+    service.signal("SIGINT")
+    upload.end()
+    assert.strictEqual(await service.exit(), 0)
   })
 
   it("is not ready while it stops, for those who are still connected", async () => {

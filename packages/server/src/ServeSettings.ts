@@ -42,11 +42,11 @@ const positiveDuration = Schema.DurationFromString.check(
 
 const text = Schema.String.check(Schema.isMinLength(1))
 
-/** A variable, or its default where it is not set. */
+/** A variable, or its default where it is not set or empty. */
 const variable = <A>(name: string, schema: Schema.Codec<A, string>, rule: string, fallback: A) =>
   Effect.gen(function* () {
     const given = yield* Config.option(Config.String(name))
-    if (Option.isNone(given)) return fallback
+    if (Option.isNone(given) || given.value === "") return fallback
     return yield* Schema.decodeEffect(schema)(given.value)
   }).pipe(Effect.mapError(() => new WrongUsage({ message: `${name} must be ${rule}` })))
 

@@ -1,12 +1,16 @@
 /**
  * What SIGINT and SIGTERM do. By default they interrupt the command, which then ends with 130 or 143; a command
- * that has its own way of ending awaits {@link Termination} instead. A second signal always ends the process at
- * once.
+ * that has its own way of ending awaits {@link Termination} instead. A signal that comes later than
+ * {@link togetherMillis} after the first ends the process at once.
  */
 import { Context, Effect, type Fiber, Layer } from "effect"
 import { constants } from "node:os"
 
 export type Signal = "SIGINT" | "SIGTERM"
+
+// At Ctrl-C a terminal tells every process of its foreground group, and npx and pnpm pass on what they are told
+// besides: the service gets one request to stop as up to three signals.
+const togetherMillis = 1000
 
 const signals: ReadonlyArray<Signal> = ["SIGINT", "SIGTERM"]
 
@@ -21,6 +25,7 @@ export class Termination extends Context.Service<
 /** The signals of this process. */
 export class ProcessSignals {
   private received: Signal | undefined
+  private receivedAt = 0
   private awaiting: ((signal: Signal) => void) | undefined
   private main: Fiber.Fiber<unknown, unknown> | undefined
 
@@ -46,9 +51,12 @@ export class ProcessSignals {
   }
 
   private receive(signal: Signal): void {
-    const isFirst = this.received === undefined
-    this.received ??= signal
-    if (!isFirst) process.exit(this.exitCode)
+    if (this.received !== undefined) {
+      if (performance.now() - this.receivedAt > togetherMillis) process.exit(this.exitCode)
+      return
+    }
+    this.received = signal
+    this.receivedAt = performance.now()
     if (this.awaiting !== undefined) this.awaiting(signal)
     else this.main?.interruptUnsafe()
   }

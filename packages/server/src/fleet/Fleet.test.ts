@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { RegistrationConfig, SchedulerRejected, SchedulerUnavailable, Worker, WorkerId } from "@muster/core"
 import { TestScheduler } from "@muster/testing"
-import { Duration, Effect, Fiber, Layer, Option } from "effect"
+import { Duration, Effect, Fiber, Layer, Metric, Option } from "effect"
 import { TestClock } from "effect/testing"
 import { Fleet, type FleetOptions } from "./Fleet.ts"
 
@@ -315,6 +315,33 @@ describe("Fleet", () => {
       yield* TestClock.adjust("1 millis")
       yield* Fiber.join(waiting)
     }).pipe(Effect.provide(layer()))
+  )
+
+  it.effect("counts the workers in each phase", () =>
+    Effect.gen(function* () {
+      const fleet = yield* Fleet
+      const scheduler = yield* TestScheduler
+      yield* scheduler.onRegister("a", [rejected])
+      for (const name of ["a", "b", "c", "d"]) yield* want(name)
+      yield* settle
+      yield* fleet.terminate(id("b"))
+      yield* fleet.ready(id("c"), {})
+      yield* settle
+      const snapshot = yield* Metric.snapshot
+      const counts = snapshot.flatMap((metric) =>
+        metric.id === "muster_workers" && metric.type === "Gauge" && metric.state.value !== 0
+          ? [[metric.attributes?.["phase"], metric.state.value]]
+          : []
+      )
+      assert.sameDeepMembers(counts, [
+        ["failed", 1],
+        ["terminated", 1],
+        ["ready", 1],
+        ["registered", 1]
+      ])
+    }).pipe(
+      Effect.provide(layer().pipe(Layer.provideMerge(Layer.sync(Metric.MetricRegistry, () => new Map()))))
+    )
   )
 
   it.effect(

@@ -29,6 +29,7 @@ import {
   type Scope
 } from "effect"
 import type { Entry, Failure, FailureType } from "./FleetEntry.ts"
+import { makePhaseCounter } from "./FleetMetrics.ts"
 import { type FleetLimits, FleetState } from "./FleetState.ts"
 
 export interface ReconcilerOptions extends FleetLimits {
@@ -62,7 +63,7 @@ export const makeReconciler = Effect.fnUntraced(function* (
     idle.closeUnsafe()
     Queue.offerUnsafe(queue, entry)
   }
-  const state = new FleetState(options, enqueue)
+  const state = new FleetState(options, enqueue, makePhaseCounter(yield* Effect.context()))
   const registration = yield* registrationOf(state)
 
   const call = (entry: Entry): Effect.Effect<unknown, RegistrationError> => {

@@ -7,6 +7,7 @@ import type { Worker, WorkerId } from "@muster/core"
 import { Equal, Latch } from "effect"
 import type { Desired, Entry, EventPlace, Failure, Phase } from "./FleetEntry.ts"
 import { FleetIndex } from "./FleetIndex.ts"
+import type { PhaseCounter } from "./FleetMetrics.ts"
 
 export interface FleetLimits {
   /** The most workers whose wanted state may be ahead of the scheduler's at the same time; an integer ≥ 1. */
@@ -33,10 +34,12 @@ export class FleetState {
   private terminated: Array<Entry> = []
   private readonly limits: FleetLimits
   private readonly onWork: (entry: Entry) => void
+  private readonly onPhase: PhaseCounter
 
-  constructor(limits: FleetLimits, onWork: (entry: Entry) => void) {
+  constructor(limits: FleetLimits, onWork: (entry: Entry) => void, onPhase: PhaseCounter) {
     this.limits = limits
     this.onWork = onWork
+    this.onPhase = onPhase
   }
 
   /**
@@ -47,7 +50,7 @@ export class FleetState {
     const known = this.index.get(worker.id)
     if (known === undefined) {
       if (this.isFull) return full
-      const entry = this.index.add(worker.id, "registered", now)
+      const entry = this.add(worker.id, "registered", now)
       entry.worker = worker
       return this.change(entry, "registered", now, place)
     }
@@ -69,7 +72,7 @@ export class FleetState {
     const known = this.index.get(id)
     if (known === undefined) {
       if (this.isFull) return full
-      return this.change(this.index.add(id, "unregistered", now), "unregistered", now, place)
+      return this.change(this.add(id, "unregistered", now), "unregistered", now, place)
     }
     if (isOutdated(known, place)) return { _tag: "Outdated", entry: known }
     if (known.desired === "unregistered" && known.phase !== "failed") return this.keep(known, place)
@@ -91,6 +94,7 @@ export class FleetState {
 
   setPhase(entry: Entry, phase: Phase, now: number): void {
     if (entry.phase === phase) return
+    this.onPhase(entry.phase, phase)
     entry.phase = phase
     entry.updatedAt = now
   }
@@ -124,6 +128,12 @@ export class FleetState {
     return this.unfinished >= this.limits.maxUnfinished
   }
 
+  private add(id: WorkerId, desired: Desired, now: number): Entry {
+    const entry = this.index.add(id, desired, now)
+    this.onPhase(undefined, entry.phase)
+    return entry
+  }
+
   private change(entry: Entry, desired: Desired, now: number, place: EventPlace | undefined): Change {
     this.generation = Math.max(this.generation + 1, Math.floor(now) * generationsPerMilli)
     entry.desired = desired
@@ -133,7 +143,7 @@ export class FleetState {
     entry.lastError = undefined
     entry.updatedAt = now
     entry.lastEvent = place ?? entry.lastEvent
-    entry.phase = desired === "registered" ? "pending" : "unregistering"
+    this.setPhase(entry, desired === "registered" ? "pending" : "unregistering", now)
     // An unfinished one is called for already, now or when its wait is over: three changes cost one call.
     if (!entry.unfinished) {
       entry.failures = 0
@@ -175,7 +185,10 @@ export class FleetState {
       .filter((entry) => entry.phase === "terminated" && this.index.get(entry.id) === entry)
       .toReversed()
     const surplus = Math.max(0, latest.length - this.limits.maxTerminated)
-    latest.slice(0, surplus).forEach((entry) => this.index.remove(entry))
+    for (const entry of latest.slice(0, surplus)) {
+      this.index.remove(entry)
+      this.onPhase(entry.phase, undefined)
+    }
     this.terminated = latest.slice(surplus)
   }
 }
