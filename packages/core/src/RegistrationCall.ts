@@ -2,8 +2,8 @@
  * One call of `register` or `unregister` from its beginning to its end: what is known of it, and what the outside
  * is told of it in logs, metrics and spans. Nothing here decides anything.
  */
-import { Clock, Context, Duration, Effect, Exit, Cause, LogLevel, References, Tracer } from "effect"
-import type { Fiber } from "effect"
+import { Clock, Context, Duration, Effect, LogLevel, References, Tracer } from "effect"
+import type { Cause, Fiber } from "effect"
 import { attemptErrorType, errorType, type RegistrationError } from "./RegistrationError.ts"
 import * as Metrics from "./RegistrationMetrics.ts"
 import type { SchedulerError } from "./SchedulerError.ts"
@@ -56,14 +56,6 @@ export class Call {
     }
   }
 
-  receipt(): Receipt {
-    return {
-      workerId: this.workerId,
-      attempts: this.attempts,
-      duration: Duration.millis(this.elapsedMillis)
-    }
-  }
-
   begin(fiber: Fiber.Fiber<unknown, unknown>): void {
     this.clock = fiber.getRef(Clock.Clock)
     this.context = fiber.context
@@ -88,30 +80,44 @@ export class Call {
     }))
   }
 
-  /** Tells how the call ended. A call whose caller was interrupted has no outcome: it only leaves `in_flight`. */
-  end(exit: Exit.Exit<Receipt, RegistrationError>): Effect.Effect<void> {
-    const isRegistration = this.turn.kind === "register"
-    if (isRegistration) Metrics.inFlight.modifyUnsafe(-1, this.context)
-    if (Exit.isSuccess(exit)) {
-      this.count("success", exit.value.duration)
-      return this.log("Info", words[this.turn.kind].done, () => ({
-        attempts: this.attempts,
-        durationMs: Duration.toMillis(exit.value.duration)
-      }))
-    }
-    const error = exit.cause.reasons.find(Cause.isFailReason)?.error
-    if (error === undefined) return Effect.void
+  /** Tells that the call has succeeded, and gives its receipt. */
+  succeed(): Effect.Effect<Receipt> {
+    this.leave()
+    const duration = Duration.millis(this.elapsedMillis)
+    const { attempts, workerId } = this
+    this.count("success", duration)
+    return Effect.as(
+      this.log("Info", words[this.turn.kind].done, () => ({
+        attempts,
+        durationMs: Duration.toMillis(duration)
+      })),
+      { workerId, attempts, duration }
+    )
+  }
+
+  /** Tells that the call has failed, and fails. */
+  fail(error: RegistrationError): Effect.Effect<never, RegistrationError> {
+    this.leave()
     this.count("failure", error.elapsed)
     const isSuperseded = error._tag === "Unexpected" && error.superseded
-    if (isRegistration) {
+    if (this.turn.kind === "register") {
       const counter = isSuperseded ? Metrics.superseded : Metrics.failures[errorType(error)]
       counter[this.typeLabel].updateUnsafe(1, this.context)
     }
-    return this.log(isSuperseded ? "Info" : levels[error._tag], error.message, () => ({
-      attempts: this.attempts,
-      errorType: isSuperseded ? "superseded" : errorType(error),
-      durationMs: Duration.toMillis(error.elapsed)
-    }))
+    return Effect.andThen(
+      this.log(isSuperseded ? "Info" : levels[error._tag], error.message, () => ({
+        attempts: this.attempts,
+        errorType: isSuperseded ? "superseded" : errorType(error),
+        durationMs: Duration.toMillis(error.elapsed)
+      })),
+      Effect.fail(error)
+    )
+  }
+
+  /** A call whose caller was interrupted has no outcome to tell. */
+  interrupt(cause: Cause.Cause<never>): Effect.Effect<never> {
+    this.leave()
+    return Effect.failCause(cause)
   }
 
   /** The span of the whole call, or nothing where no tracer would read it. */
@@ -131,6 +137,10 @@ export class Call {
         attributes: { ...this.spanAttributes(), "muster.attempt": this.attempts }
       })
     )
+  }
+
+  private leave(): void {
+    if (this.turn.kind === "register") Metrics.inFlight.modifyUnsafe(-1, this.context)
   }
 
   private get typeLabel(): Metrics.WorkerTypeLabel {

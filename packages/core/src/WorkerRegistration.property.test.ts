@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { TestScheduler } from "@muster/testing"
-import { Effect, Fiber, Layer, References, Schema } from "effect"
+import { Effect, Exit, Fiber, Layer, References, Result, Schema } from "effect"
 import { TestClock } from "effect/testing"
 import { SchedulerUnavailable } from "./SchedulerError.ts"
 import { Worker, WorkerCapabilities, WorkerId } from "./Worker.ts"
@@ -42,6 +42,10 @@ const Run = Schema.Struct({
   answers: Schema.Array(Answer).check(Schema.isMaxLength(20))
 })
 
+/** Whether a call that has ended was neither interrupted nor failed. */
+const succeeded = (fiber: Fiber.Fiber<Result.Result<unknown, unknown>>) =>
+  Effect.map(Fiber.await(fiber), (exit) => Exit.isSuccess(exit) && Result.isSuccess(exit.value))
+
 describe("whatever is called, whenever, however the scheduler answers", () => {
   it.effect.prop(
     "calls for a worker never overlap, go in call order, and no registration outlives a later unregistration",
@@ -55,7 +59,8 @@ describe("whatever is called, whenever, however the scheduler answers", () => {
         yield* scheduler.onEvery("register", next)
         yield* scheduler.onEvery("unregister", next)
 
-        const fibers: Array<{ id: string; call: string; fiber: Fiber.Fiber<unknown, unknown> }> = []
+        const fibers: Array<{ id: string; call: string; fiber: Fiber.Fiber<Result.Result<void, unknown>> }> =
+          []
         for (const { call, pauseMillis, worker } of run.steps) {
           if (call === "interrupt the last call") {
             const last = fibers.at(-1)
@@ -90,7 +95,7 @@ describe("whatever is called, whenever, however the scheduler answers", () => {
             "an older call came after a newer one"
           )
           const last = fibers.findLast((entry) => entry.id === id)
-          if (last?.call === "unregister" && calls.at(-1)?.outcome === "succeeded") {
+          if (last?.call === "unregister" && (yield* succeeded(last.fiber))) {
             const held = yield* scheduler.workers
             assert.isFalse(
               held.some(({ worker }) => worker.id === id),
@@ -103,6 +108,6 @@ describe("whatever is called, whenever, however the scheduler answers", () => {
         Effect.provide(TestClock.layer()),
         Effect.provideService(References.MinimumLogLevel, "None")
       ),
-    { timeout: 60_000 }
+    { timeout: 60_000, arbitrary: { runs: 500 } }
   )
 })

@@ -15,7 +15,7 @@ import {
   Layer,
   Option,
   Random,
-  type Result,
+  Result,
   Schedule,
   Stream
 } from "effect"
@@ -41,8 +41,10 @@ import {
   SchedulerUnavailable
 } from "./SchedulerError.ts"
 import { SchedulerPort } from "./SchedulerPort.ts"
+import { Timeouts } from "./Timeouts.ts"
 import type { Worker, WorkerId } from "./Worker.ts"
 import type { WorkerEvent } from "./WorkerEvent.ts"
+
 import { type Superseded, type TurnKind, WorkerTurns } from "./WorkerTurns.ts"
 
 export type { Receipt }
@@ -117,7 +119,7 @@ export class WorkerRegistration extends Context.Service<
 
 type AnyFiber = Fiber.Fiber<unknown, unknown>
 type Restore = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
-type Send = (call: Call) => Effect.Effect<void, SchedulerError>
+type Send = (generation: number) => Effect.Effect<void, SchedulerError>
 
 /** Where a turn is taken: only what `restore` lets through can be interrupted, so a turn taken is a turn ended. */
 const uninterruptibly = <A, E>(f: (fiber: AnyFiber, restore: Restore) => Effect.Effect<A, E>) =>
@@ -131,6 +133,7 @@ const make = Effect.gen(function* () {
   if (problems.length > 0) return yield* Effect.die(new InvalidRegistrationConfig({ problems }))
 
   const turns = new WorkerTurns()
+  const timeouts = new Timeouts()
   const schedule = retrySchedule(config, turns)
 
   const open = (fiber: AnyFiber, kind: TurnKind, workerId: WorkerId, worker?: Worker): Call =>
@@ -144,14 +147,21 @@ const make = Effect.gen(function* () {
     call.begin(fiber)
     const done = Effect.andThen(
       ownTurn(call, turns, config),
-      retryLazily(attempt(call, send, config), schedule)
+      retryLazily(attempt(call, send, timeouts, config), schedule)
     )
     return restore(done).pipe(
-      Effect.map(() => call.receipt()),
-      Effect.mapError((failure) => toRegistrationError(call, failure, config)),
-      Effect.onExit((exit) => {
-        turns.end(call.turn)
-        return call.end(exit)
+      Effect.matchCauseEffect({
+        onSuccess: () => {
+          turns.end(call.turn)
+          return call.succeed()
+        },
+        onFailure: (cause) => {
+          turns.end(call.turn)
+          const failure = Cause.findError(cause)
+          return Result.isSuccess(failure)
+            ? call.fail(toRegistrationError(call, failure.success, config))
+            : call.interrupt(failure.failure)
+        }
       }),
       (effect) => call.withSpan(effect, fiber)
     )
@@ -162,7 +172,7 @@ const make = Effect.gen(function* () {
 
   const sendRegister =
     (worker: Worker): Send =>
-    ({ generation }) =>
+    (generation) =>
       port.register(worker, { generation })
 
   const register = (worker: Worker) => runNow("register", worker.id, sendRegister(worker), worker)
@@ -191,7 +201,7 @@ const make = Effect.gen(function* () {
     })
 
   const unregister = (workerId: WorkerId) =>
-    runNow("unregister", workerId, ({ generation }) => port.unregister(workerId, { generation }))
+    runNow("unregister", workerId, (generation) => port.unregister(workerId, { generation }))
 
   const verify = Effect.fnUntraced(function* (workerId: WorkerId) {
     const { get } = port
@@ -278,6 +288,7 @@ const isPast = (deadline: Duration.Duration, call: Call) => call.elapsedMillis >
 const attempt = (
   call: Call,
   send: Send,
+  timeouts: Timeouts,
   { attemptTimeout, deadline }: RegistrationSettings
 ): Effect.Effect<void, AttemptFailed> =>
   Effect.withFiber((fiber) => {
@@ -286,19 +297,24 @@ const attempt = (
     const cutByDeadline = timeLeft <= Duration.toMillis(attemptTimeout)
     const timeout = cutByDeadline ? Duration.millis(timeLeft) : attemptTimeout
     return call.logAttempt().pipe(
-      Effect.andThen(Effect.suspend(() => send(call))),
-      abandonAfter(timeout, () => {
+      Effect.andThen(Effect.suspend(() => send(call.generation))),
+      abandonAfter(timeouts, timeout, () => {
         call.outOfTime = cutByDeadline
         const message = `no answer within ${Duration.format(timeout)}`
         return Effect.fail(new SchedulerUnavailable({ message, timeout }))
       }),
       Effect.catchCause((cause) => Effect.fail(toSchedulerError(cause))),
       (effect) => call.withAttemptSpan(effect, fiber),
-      Effect.map(() => call.countAttempt("success")),
-      Effect.mapError((error) => {
-        call.countAttempt("failure")
-        call.lastError = error
-        return new AttemptFailed(call, error)
+      Effect.matchEffect({
+        onSuccess: () => {
+          call.countAttempt("success")
+          return Effect.void
+        },
+        onFailure: (error) => {
+          call.countAttempt("failure")
+          call.lastError = error
+          return Effect.fail(new AttemptFailed(call, error))
+        }
       })
     )
   })
@@ -312,27 +328,26 @@ const attempt = (
  * half of the whole registration.
  */
 const abandonAfter =
-  <E2>(duration: Duration.Duration, orElse: () => Effect.Effect<never, E2>) =>
+  <E2>(timeouts: Timeouts, duration: Duration.Duration, orElse: () => Effect.Effect<never, E2>) =>
   <E>(self: Effect.Effect<void, E>): Effect.Effect<void, E | E2> =>
     Effect.contextWith((context: Context.Context<never>) =>
       Effect.callback((resume) => {
-        const fork = Effect.runForkWith(context)
-        const attempt = fork(self)
+        const attempt = Effect.runForkWith(context)(self)
         const answer = attempt.pollUnsafe()
         if (answer !== undefined) return resume(answer)
 
-        const lateness = Effect.map(Effect.sleep(duration), () => {
+        const timeout = timeouts.set(Context.get(context, Clock.Clock), duration, () => {
           stopListening()
           attempt.interruptUnsafe()
           resume(orElse())
         })
-        const timer = fork(lateness)
         const stopListening = attempt.addObserver((exit) => {
-          timer.interruptUnsafe()
+          timeout.clear()
           resume(exit)
         })
         return Effect.suspend(() => {
-          timer.interruptUnsafe()
+          stopListening()
+          timeout.clear()
           return Fiber.interrupt(attempt)
         })
       })

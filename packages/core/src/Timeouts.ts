@@ -1,0 +1,114 @@
+/**
+ * The time-outs of attempts that are under way. Nearly every attempt is answered long before it is late, so what
+ * costs is not the time-outs that pass but all those that are set and cleared again. Those of one clock therefore
+ * share one sleeping fiber: a timer and a fiber for each attempt took a fifth of the whole registration.
+ */
+import { type Clock, Duration, Effect, type Fiber } from "effect"
+
+/** A time-out that is set: its place among the others of its clock. */
+export interface Timeout {
+  /** From now on it will not pass. Does nothing once it has passed or was cleared. */
+  readonly clear: () => void
+}
+
+export class Timeouts {
+  private readonly queues = new WeakMap<Clock.Clock, TimeoutQueue>()
+
+  /** Calls `onPassed` when `duration` has passed by this clock, unless the time-out is cleared before. */
+  set(clock: Clock.Clock, duration: Duration.Duration, onPassed: () => void): Timeout {
+    let queue = this.queues.get(clock)
+    if (queue === undefined) {
+      queue = new TimeoutQueue(clock)
+      this.queues.set(clock, queue)
+    }
+    return queue.add(Duration.toMillis(duration), onPassed)
+  }
+}
+
+class QueuedTimeout implements Timeout {
+  /** By the monotonic clock, in milliseconds. */
+  readonly at: number
+  readonly onPassed: () => void
+  previous: QueuedTimeout | undefined = undefined
+  next: QueuedTimeout | undefined = undefined
+  /** Absent once it is no longer set. */
+  queue: TimeoutQueue | undefined
+
+  constructor(queue: TimeoutQueue, at: number, onPassed: () => void) {
+    this.queue = queue
+    this.at = at
+    this.onPassed = onPassed
+  }
+
+  clear(): void {
+    this.queue?.remove(this)
+  }
+}
+
+/**
+ * The time-outs of one clock, the earliest first. While there is any, a fiber sleeps, and no longer than until the
+ * first one. With none there is no fiber, so that it never keeps a process from ending.
+ */
+class TimeoutQueue {
+  private first: QueuedTimeout | undefined
+  private last: QueuedTimeout | undefined
+  private sleeper: Fiber.Fiber<void> | undefined
+  private readonly clock: Clock.Clock
+
+  constructor(clock: Clock.Clock) {
+    this.clock = clock
+  }
+
+  add(millis: number, onPassed: () => void): Timeout {
+    const timeout = new QueuedTimeout(this, this.now() + millis, onPassed)
+    // Its place is looked for from the end, where it nearly always is: most time-outs are equally long.
+    let previous = this.last
+    while (previous !== undefined && previous.at > timeout.at) previous = previous.previous
+    const next = previous === undefined ? this.first : previous.next
+    this.join(previous, timeout)
+    this.join(timeout, next)
+    if (previous === undefined) this.sleep()
+    return timeout
+  }
+
+  remove(timeout: QueuedTimeout): void {
+    timeout.queue = undefined
+    this.join(timeout.previous, timeout.next)
+    if (this.first === undefined) this.wake()
+  }
+
+  private join(previous: QueuedTimeout | undefined, next: QueuedTimeout | undefined): void {
+    if (previous === undefined) this.first = next
+    else previous.next = next
+    if (next === undefined) this.last = previous
+    else next.previous = previous
+  }
+
+  /** Sleeps until the first time-out, if there is one, instead of until whatever was first before. */
+  private sleep(): void {
+    this.wake()
+    if (this.first === undefined) return
+    const duration = Duration.millis(this.first.at - this.now())
+    this.sleeper = Effect.runFork(Effect.map(this.clock.sleep(duration), () => this.pass()))
+  }
+
+  private wake(): void {
+    this.sleeper?.interruptUnsafe()
+    this.sleeper = undefined
+  }
+
+  private pass(): void {
+    this.sleeper = undefined
+    const now = this.now()
+    while (this.first !== undefined && this.first.at <= now) {
+      const { first } = this
+      this.remove(first)
+      first.onPassed()
+    }
+    this.sleep()
+  }
+
+  private now(): number {
+    return Number(this.clock.monotonicTimeNanosUnsafe()) / 1_000_000
+  }
+}
