@@ -11,7 +11,7 @@ import {
   Context,
   Duration,
   Effect,
-  Fiber,
+  type Fiber,
   Layer,
   Option,
   Random,
@@ -298,7 +298,7 @@ const attempt = (
     const timeout = cutByDeadline ? Duration.millis(timeLeft) : attemptTimeout
     return call.logAttempt().pipe(
       Effect.andThen(Effect.suspend(() => send(call.generation))),
-      abandonAfter(timeouts, timeout, () => {
+      timeouts.abandonAfter(timeout, () => {
         call.outOfTime = cutByDeadline
         const message = `no answer within ${Duration.format(timeout)}`
         return Effect.fail(new SchedulerUnavailable({ message, timeout }))
@@ -318,40 +318,6 @@ const attempt = (
       })
     )
   })
-
-/**
- * `Effect.timeoutOrElse` with two differences. An answer that is there at once costs one fiber and no timer. And an
- * attempt that is late is interrupted but not waited for, so that an adapter with a slow or missing reaction to
- * interruption cannot hold up the time-out; only an interruption of the caller waits for it.
- *
- * Built on the fibers themselves, because a time-out made of combinators took four of them for one attempt, and
- * half of the whole registration.
- */
-const abandonAfter =
-  <E2>(timeouts: Timeouts, duration: Duration.Duration, orElse: () => Effect.Effect<never, E2>) =>
-  <E>(self: Effect.Effect<void, E>): Effect.Effect<void, E | E2> =>
-    Effect.contextWith((context: Context.Context<never>) =>
-      Effect.callback((resume) => {
-        const attempt = Effect.runForkWith(context)(self)
-        const answer = attempt.pollUnsafe()
-        if (answer !== undefined) return resume(answer)
-
-        const timeout = timeouts.set(Context.get(context, Clock.Clock), duration, () => {
-          stopListening()
-          attempt.interruptUnsafe()
-          resume(orElse())
-        })
-        const stopListening = attempt.addObserver((exit) => {
-          timeout.clear()
-          resume(exit)
-        })
-        return Effect.suspend(() => {
-          stopListening()
-          timeout.clear()
-          return Fiber.interrupt(attempt)
-        })
-      })
-    )
 
 /** When to try again: the policy of a whole registration, as one schedule. */
 const retrySchedule = (config: RegistrationSettings, turns: WorkerTurns) =>
