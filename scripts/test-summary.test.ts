@@ -67,18 +67,27 @@ describe("the last line of CI", () => {
       "a.test.ts": `it("a", () => {})\nit("b", () => expect(1).toBe(2))\nit.skip("c", () => {})\nit.todo("d")`,
       "e.test.ts": `import "./gone.ts"`
     })
-    expect({ status, last }).toEqual({ status: 1, last: "1 passed, 2 failed, 2 skipped" })
+    expect({ status, last }).toEqual({ status: 1, last: "1 passed, 2 failed" })
     expect(stdout).toMatch(/failed: .*a\.test\.ts: b$/m)
     expect(stdout).toMatch(/failed: .*e\.test\.ts$/m)
     expect(stdout).toMatch(/skipped, .*a\.test\.ts: c$/m)
     expect(stdout).toMatch(/skipped, .*a\.test\.ts: d$/m)
+    expect(stdout).toMatch(/^2 skipped\.$/m)
   })
 
   it("fails for a skipped test alone", () => {
     expect(ran({ "a.test.ts": `it("a", () => {})\nit.skip("b", () => {})` })).toMatchObject({
       status: 1,
-      last: "1 passed, 0 failed, 1 skipped"
+      last: "1 passed, 0 failed"
     })
+  })
+
+  it("accepts, and names, a test without its data beside the repository", () => {
+    const { status, last, stdout } = ran({
+      "a.test.ts": `it("a", () => {})\nit.skip("b (skipped: there is no /somewhere/shared/data/b.csv)", () => {})`
+    })
+    expect({ status, last }).toEqual({ status: 0, last: "1 passed, 0 failed" })
+    expect(stdout).toMatch(/^not run: .*there is no \/somewhere\/shared\/data\/b\.csv\)$/m)
   })
 
   it("fails when there are no tests", () => {
