@@ -1,8 +1,10 @@
 /**
  * Every example in a doc comment and in the pages is a program: it is type-checked, and run unless it is a test
- * itself. An example that begins with an import stands alone; others are fragments and are left out.
+ * itself. An example that begins with an import stands alone; others are fragments and are left out. What it calls
+ * `program` has to succeed.
  */
 import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
 import { execFileSync } from "node:child_process"
 import { globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { join, resolve } from "node:path"
@@ -35,7 +37,9 @@ const examples = pages.filter((page) => !page.endsWith(".test.ts")).flatMap(exam
 
 rmSync(folder, { recursive: true, force: true })
 mkdirSync(folder, { recursive: true })
-for (const { code, file } of examples) writeFileSync(join(folder, file), code)
+for (const { code, file } of examples) {
+  writeFileSync(join(folder, file), /^const program =/m.test(code) ? `${code}\nexport { program }\n` : code)
+}
 writeFileSync(
   join(folder, "tsconfig.json"),
   JSON.stringify({
@@ -61,7 +65,8 @@ describe("the examples of the documentation", () => {
     "%s runs",
     { timeout: 30_000 },
     async (_, { file }) => {
-      await import(join(folder, file))
+      const { program }: { program?: Effect.Effect<unknown, unknown> } = await import(join(folder, file))
+      if (program !== undefined) await Effect.runPromise(program)
     }
   )
 })
