@@ -1,16 +1,14 @@
 /**
  * The commands of README.md that show what they print, against a service of their own: they succeed and print that.
  */
-import { type ChildProcess, spawn, spawnSync } from "node:child_process"
-import { once } from "node:events"
+import { spawnSync } from "node:child_process"
 import { readFileSync } from "node:fs"
 import { resolve } from "node:path"
-import { createInterface } from "node:readline"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { outerEnvironment } from "./environment.ts"
+import { bin, startService } from "./RunningService.ts"
 
 const root = resolve(import.meta.dirname, "..")
-const muster = [process.execPath, resolve(root, "packages/server/src/bin.ts")] as const
 
 const shown = Array.from(
   readFileSync(resolve(root, "README.md"), "utf8").matchAll(/```console\n([\s\S]*?)```/g),
@@ -28,38 +26,20 @@ function withoutMeasurements(text: string): string {
 }
 
 describe("README.md", { timeout: 30_000 }, () => {
-  let service: ChildProcess
-  let address = ""
+  let service: Awaited<ReturnType<typeof startService>>
 
   beforeAll(async () => {
-    const [node, bin] = muster
-    service = spawn(node, [bin, "serve", "--port", "0"], {
-      env: outerEnvironment,
-      stdio: ["ignore", "pipe", "inherit"]
-    })
-    if (service.stdout === null) throw new Error("no output")
-    for await (const line of createInterface({ input: service.stdout })) {
-      const [, url] = /listens on (http:[^\s"]+)/.exec(line) ?? []
-      if (url !== undefined) {
-        address = url
-        break
-      }
-    }
-    service.stdout.resume()
+    service = await startService()
   }, 30_000)
 
-  afterAll(async () => {
-    const exited = once(service, "exit")
-    service.kill()
-    await exited
-  })
+  afterAll(() => service.stop())
 
   it("shows commands", () => expect(shown.length).toBeGreaterThan(2))
 
   it.each(shown)("shows what this prints: $command", ({ command, output }) => {
     const script = command
-      .replaceAll("http://127.0.0.1:7070", address)
-      .replaceAll("npx -y pnpm@10 -s muster", muster.join(" "))
+      .replaceAll("http://127.0.0.1:7070", service.announcement.url)
+      .replaceAll("npx -y pnpm@10 -s muster", `${process.execPath} ${bin}`)
     const { status, stderr, stdout } = spawnSync("bash", ["-ec", script], {
       cwd: root,
       env: outerEnvironment,
