@@ -125,6 +125,15 @@ console.log(JSON.stringify(Exit.isFailure(exit) ? exit.cause.reasons : exit.valu
     expect(files.filter((path) => path.includes(".test."))).toEqual([])
   })
 
+  it.each([
+    ["core", ">=20"],
+    ["server", ">=24"],
+    ["testing", ">=20"]
+  ] as const)("%s says which Node it needs: %s", (name, node) => {
+    const manifest = spawnSync("tar", ["-xzOf", tarball(name), "package/package.json"], { encoding: "utf8" })
+    expect(JSON.parse(manifest.stdout)).toMatchObject({ engines: { node } })
+  })
+
   it.each(names)("%s is well-formed for publint", (name) => {
     expect(
       run(folder, join(root, "scripts/node_modules/publint/src/cli.js"), "run", tarball(name), "--strict")
