@@ -84,10 +84,10 @@ describe("the last line of CI", () => {
 
   it("accepts, and names, a test without its data beside the repository", () => {
     const { status, last, stdout } = ran({
-      "a.test.ts": `it("a", () => {})\nit.skip("b (skipped: there is no /somewhere/shared/data/b.csv)", () => {})`
+      "a.test.ts": `it("a", () => {})\nit.skip("b (skipped: there is no /some where/shared/data/b.csv)", () => {})`
     })
     expect({ status, last }).toEqual({ status: 0, last: "1 passed, 0 failed" })
-    expect(stdout).toMatch(/^not run: .*there is no \/somewhere\/shared\/data\/b\.csv\)$/m)
+    expect(stdout).toMatch(/^not run: .*there is no \/some where\/shared\/data\/b\.csv\)$/m)
   })
 
   it("fails when there are no tests", () => {

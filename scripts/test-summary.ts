@@ -17,7 +17,7 @@ interface Report {
 const { success, testResults }: Report = JSON.parse(readFileSync(process.argv[2] ?? "", "utf8"))
 
 /** The end of a test's name that says which file beside the repository, in its `shared/data`, is not there. */
-const lacksData = / \(skipped: there is no \S+\/shared\/data\/\S+\)$/
+const lacksData = / \(skipped: there is no .*\/shared\/data\/[^/]+\)$/
 
 const passed: Array<string> = []
 const failed: Array<string> = []
