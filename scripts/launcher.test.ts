@@ -107,7 +107,7 @@ const start = async () => {
   return Object.assign(launched, { url, started: launched.processes })
 }
 
-describe("npx pnpm start", { timeout: 60_000 }, () => {
+describe("npx pnpm start", () => {
   it.each(["SIGTERM", "SIGINT"] as const)(
     "passes %s on, waits, and leaves no process behind",
     async (signal) => {

@@ -40,7 +40,7 @@ const exampleOf = (page: string): string => {
 
 const pnpm = join(root, "node_modules/pnpm/bin/pnpm.cjs")
 
-describe("the packages", { timeout: 60_000 }, () => {
+describe("the packages", () => {
   let folder = ""
   let application = ""
   const tarball = (name: Name) => join(folder, `${name}.tgz`)

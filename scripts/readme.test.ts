@@ -25,12 +25,12 @@ function withoutMeasurements(text: string): string {
   return text.replaceAll(/\b\d{16}\b|\b[\d.,]+ (?:ms|µs|s)\b|\b[\d.,]+(?=\/s\))/g, "…")
 }
 
-describe("README.md", { timeout: 30_000 }, () => {
+describe("README.md", () => {
   let service: Awaited<ReturnType<typeof startService>>
 
   beforeAll(async () => {
     service = await startService()
-  }, 30_000)
+  })
 
   afterAll(() => service.stop())
 

@@ -108,6 +108,6 @@ describe("whatever is called, whenever, however the scheduler answers", () => {
         Effect.provide(TestClock.layer()),
         Effect.provideService(References.MinimumLogLevel, "None")
       ),
-    { timeout: 60_000, arbitrary: { runs: 500 } }
+    { arbitrary: { runs: 500 } }
   )
 })
