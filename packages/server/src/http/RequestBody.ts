@@ -2,7 +2,7 @@
  * Request bodies: their media type, their size, and the JSON in them. Nothing is read of a body that cannot be
  * accepted, and no more than the limit of one that can.
  */
-import { ByteSize, Effect, Predicate, Result } from "effect"
+import { ByteSize, Effect, Fiber, Predicate, Result } from "effect"
 import { HttpIncomingMessage, type HttpServerError, type HttpServerRequest } from "effect/http"
 import { HttpLimits } from "./HttpLimits.ts"
 import {
@@ -52,6 +52,9 @@ export const readJson = (request: Request, maximum: number): Effect.Effect<unkno
     Effect.catch((error) =>
       Effect.fail<BodyProblem>(isTooLarge(error) ? tooLarge : malformed("The body could not be read."))
     ),
+    // A fiber of its own: interrupting the reader closes the connection, and nobody would get the 408.
+    Effect.forkDetach,
+    Effect.flatMap(Fiber.join),
     Effect.timeoutOrElse({
       duration: `${HttpLimits.bodySeconds} seconds`,
       orElse: () => Effect.fail(requestTimeout())

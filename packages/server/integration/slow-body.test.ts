@@ -1,0 +1,48 @@
+/**
+ * A body that does not arrive, against a real server on a clock that the test moves.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import { EmbeddedScheduler, RegistrationConfig } from "@muster/core"
+import { Duration, Effect, Layer } from "effect"
+import { TestClock } from "effect/testing"
+import { once } from "node:events"
+import { connect } from "node:net"
+import { Fleet } from "../src/fleet/Fleet.ts"
+import { startHttpService } from "../src/http/HttpService.ts"
+import { SchedulerName } from "../src/http/SchedulerName.ts"
+import { Lifecycle } from "../src/Lifecycle.ts"
+
+const services = Layer.mergeAll(Fleet.layer, Lifecycle.layer, Layer.succeed(SchedulerName, "embedded")).pipe(
+  Layer.provideMerge(EmbeddedScheduler.layer),
+  Layer.provideMerge(RegistrationConfig.layer({}))
+)
+
+describe("a body that does not arrive", () => {
+  it.effect("is answered with 408 after 30 seconds", () =>
+    Effect.gen(function* () {
+      const { stop, url } = yield* startHttpService({
+        host: "127.0.0.1",
+        port: 0,
+        shutdownTimeout: Duration.seconds(1)
+      })
+      const socket = connect(Number(new URL(url).port), "127.0.0.1")
+      const answer = Promise.withResolvers<string>()
+      let received = ""
+      socket.on("data", (data) => (received += data.toString()))
+      socket.on("close", () => answer.resolve(received))
+      // The server says that it begins to read the body.
+      socket.write(
+        "POST /v1/workers HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\n" +
+          "content-type: application/json\r\ncontent-length: 9\r\n\r\n"
+      )
+      yield* Effect.promise(() => once(socket, "data"))
+      socket.write("{")
+      yield* TestClock.adjust("30 seconds")
+      socket.end()
+      const text = yield* Effect.promise(() => answer.promise)
+      assert.match(text, /^HTTP\/1.1 100 .*\r\n\r\nHTTP\/1.1 408 /s)
+      assert.include(text, "urn:muster:problem:request-timeout")
+      yield* stop
+    }).pipe(Effect.provide(services))
+  )
+})
