@@ -167,6 +167,24 @@ describe("what is not HTTP", () => {
     assert.include(answer, `"type":"urn:muster:problem:${name}"`)
   })
 
+  it("closes the connection, and adds nothing, where an answer is under way or still to come", async () => {
+    const head = "POST /v1/workers/batch HTTP/1.1\r\nhost: x\r\ncontent-type: application/x-ndjson\r\n"
+    const line = JSON.stringify(worker("chunk"))
+    const stream = await raw(
+      `${head}transfer-encoding: chunked\r\n\r\n${(line.length + 1).toString(16)}\r\n${line}\n\r\nnonsense`
+    )
+    assert.match(stream, /^HTTP\/1.1 200 /)
+    assert.include(stream, `"id":"chunk"`)
+    assert.notInclude(stream, "malformed-request")
+
+    const waiting = JSON.stringify([worker("waiting")])
+    const pipelined = await raw(
+      `POST /v1/workers/batch HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\nprefer: wait=1\r\n` +
+        `content-length: ${waiting.length}\r\n\r\n${waiting}nonsense`
+    )
+    assert.notInclude(pipelined, "malformed-request")
+  })
+
   it("survives a client that leaves in the middle of its body", async () => {
     await new Promise<void>((resolve) => {
       const socket = connect(service.port, "127.0.0.1", () => {

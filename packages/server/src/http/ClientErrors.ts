@@ -3,7 +3,8 @@
  * connection is closed, since what follows on it cannot be understood.
  */
 import { Predicate } from "effect"
-import type { Server } from "node:http"
+import type { Server, ServerResponse } from "node:http"
+import type { Duplex } from "node:stream"
 
 const malformed = ["malformed-request", 400, "The request is not HTTP"] as const
 
@@ -21,9 +22,16 @@ const reasons: Readonly<Record<number, string>> = {
 }
 
 export const answerClientErrors = (server: Server): void => {
+  const unanswered = new WeakMap<Duplex, Set<ServerResponse>>()
+  server.on("request", ({ socket }, response) => {
+    const responses = unanswered.get(socket) ?? new Set()
+    unanswered.set(socket, responses.add(response))
+    response.on("close", () => responses.delete(response))
+  })
   server.on("clientError", (error, socket) => {
     const code = Predicate.hasProperty(error, "code") && Predicate.isString(error.code) ? error.code : ""
-    if (code === "ECONNRESET" || !socket.writable) return socket.destroy()
+    const isNext = canAnswer(unanswered.get(socket))
+    if (code === "ECONNRESET" || !socket.writable || !isNext) return socket.destroy()
     const [name, status, title] = problems.get(code) ?? malformed
     const body = JSON.stringify({ type: `urn:muster:problem:${name}`, status, title })
     socket.end(
@@ -32,3 +40,8 @@ export const answerClientErrors = (server: Server): void => {
     )
   })
 }
+
+/** Whether what is written now is the answer to what was refused, and not a part of another answer or in its place. */
+const canAnswer = (unanswered: ReadonlySet<ServerResponse> = new Set()): boolean =>
+  unanswered.size <= 1 &&
+  Array.from(unanswered).every(({ headersSent, req }) => !headersSent && !req.complete)
