@@ -43,6 +43,15 @@ describe("structured mode", () => {
     assert.strictEqual((await send(event("terminated", { id: "own" }))).json.id, "own")
   })
 
+  it("takes an attribute that is null as one that is not there", async () => {
+    const unset = { time: null, subject: null, datacontenttype: null, dataschema: null, data_base64: null }
+    assert.strictEqual((await send(event("provisioned", worker("unset"), unset))).status, 202)
+    assert.strictEqual((await send(event("ready", null, { subject: "unset" }))).status, 202)
+    const { json, status } = await send(event("ready", { workerId: "unset" }, { id: null }))
+    assert.strictEqual(status, 400)
+    assert.deepStrictEqual(json.errors, [{ path: "id", message: "expected a value, which is required" }])
+  })
+
   it("unregisters a worker that is not known here: the scheduler may know it", async () => {
     const { json, status } = await send(event("terminated", { workerId: "stranger" }))
     assert.strictEqual(status, 202)
@@ -155,6 +164,14 @@ describe("binary mode", () => {
       headers: headers("ready", { "ce-subject": "bin%61ry" })
     })
     assert.strictEqual(status, 202)
+    assert.strictEqual(json.id, "binary")
+  })
+
+  it("takes an attribute in double quotes", async () => {
+    const { json } = await service.fetch("/v1/events", {
+      method: "POST",
+      headers: headers("ready", { "ce-subject": `"bi\\n%61ry"` })
+    })
     assert.strictEqual(json.id, "binary")
   })
 

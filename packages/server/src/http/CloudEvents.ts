@@ -64,19 +64,20 @@ export const readEvent = Effect.fnUntraced(function* (
   const time = event.optional("time")
   const subject = event.optional("subject")
   const occurredAt = time === undefined ? undefined : toMillis(time)
-  event.require("specversion", input.specversion === "1.0", `expected "1.0"`)
+  event.require("specversion", event.value("specversion") === "1.0", `expected "1.0"`)
   event.require(
     "type",
     type === "" || isEventType(type),
     `expected one of ${Object.values(types).join(", ")}`
   )
   event.require("time", time === undefined || occurredAt !== undefined, "expected an RFC 3339 timestamp")
+  const contentType = event.value("datacontenttype")
   event.require(
     "datacontenttype",
-    input.datacontenttype === undefined || isJsonType(input.datacontenttype),
+    contentType === undefined || isJsonType(contentType),
     "expected application/json"
   )
-  event.require("data_base64", input.data_base64 === undefined, "expected JSON in data instead")
+  event.require("data_base64", event.value("data_base64") === undefined, "expected JSON in data instead")
   if (event.errors.length > 0) return yield* invalid(event.errors)
   const head = { source, id, occurredAt }
   if (type === types.provisioned) {
@@ -97,7 +98,7 @@ export const fromHeaders = (
 ): unknown => {
   const event: Record<string, unknown> = {}
   for (const [name, value] of Object.entries(headers)) {
-    if (name.startsWith("ce-") && value !== undefined) event[name.slice(3)] = percentDecode(value)
+    if (name.startsWith("ce-") && value !== undefined) event[name.slice(3)] = percentDecode(unquote(value))
   }
   return data === undefined ? event : { ...event, data }
 }
@@ -120,14 +121,19 @@ class Attributes {
     if (!holds) this.errors.push({ path, message })
   }
 
+  /** An attribute that is `null` is not set (JSON event format, section 2.2). */
+  value(name: string): unknown {
+    return this.input[name] ?? undefined
+  }
+
   text(name: string): string {
     const value = this.optional(name)
-    this.require(name, this.input[name] !== undefined, "expected a value, which is required")
+    this.require(name, this.value(name) !== undefined, "expected a value, which is required")
     return value ?? ""
   }
 
   optional(name: string): string | undefined {
-    const value = this.input[name]
+    const value = this.value(name)
     if (value === undefined) return undefined
     const isText = Predicate.isString(value) && value.length >= 1 && value.length <= 1024
     this.require(name, isText, "expected a string of 1 to 1024 characters")
@@ -157,6 +163,12 @@ const unwrap = (data: unknown, name: string): unknown =>
 const referenced = (data: unknown): unknown => {
   if (Predicate.hasProperty(data, "workerId")) return data.workerId
   return Predicate.hasProperty(data, "id") ? data.id : undefined
+}
+
+/** A header's value may stand in double quotes (HTTP protocol binding, section 3.1.3.2). */
+const unquote = (value: string): string => {
+  const quoted = /^"((?:[^"\\]|\\.)*)"$/.exec(value)?.[1]
+  return quoted === undefined ? value : quoted.replace(/\\(.)/g, "$1")
 }
 
 const percentDecode = (value: string): string => {
