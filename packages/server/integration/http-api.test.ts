@@ -207,6 +207,16 @@ describe("/v1/scheduler", () => {
     assert.strictEqual(new Set(ids).size, ids.length)
     assert.strictEqual(generation, json.generation)
   })
+
+  it("has cursors that it takes itself, however long the ids are", async () => {
+    const ids = ["a", "b"].map((last) => "x".repeat(252) + last)
+    for (const id of ids) await service.send("POST", "/v1/workers", worker(id), waiting)
+    const { total } = (await service.fetch("/v1/scheduler/workers?limit=1")).json
+    const first = (await service.fetch(`/v1/scheduler/workers?limit=${total - 1}`)).json
+    const second = await service.fetch(`/v1/scheduler/workers?cursor=${first.nextCursor}`)
+    assert.strictEqual(second.status, 200)
+    assert.strictEqual(second.json.items[0].worker.id, ids[1])
+  })
 })
 
 describe("the system's routes", () => {

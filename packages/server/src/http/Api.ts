@@ -78,7 +78,9 @@ function limitRule(): string {
   return `a whole number from 1 to ${HttpLimits.pageMaximum}`
 }
 
-const cursor = Schema.optionalKey(Schema.String.check(Schema.isMaxLength(100))).annotate({
+const cursor = Schema.optionalKey(
+  Schema.String.check(Schema.isMaxLength(HttpLimits.cursorCharacters))
+).annotate({
   description: "nextCursor of the page before"
 })
 

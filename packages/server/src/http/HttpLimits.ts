@@ -21,6 +21,8 @@ export const HttpLimits = {
   pageDefault: 100,
   /** Most items on one page. */
   pageMaximum: 1000,
+  /** Characters of a cursor: above one with the longest worker id in it. */
+  cursorCharacters: 400,
   /** Most `label` filters of one listing. */
   labelFilters: 32,
   /** Events that are remembered, to accept a duplicate only once. */
