@@ -155,6 +155,16 @@ describe("/v1/scheduler", () => {
     }).pipe(Effect.scoped)
   )
 
+  it.live("names a time to come back at, though the scheduler says never", () =>
+    Effect.gen(function* () {
+      const { scheduler, send } = yield* start()
+      const never = new SchedulerUnavailable({ message: "gone", retryAfter: Duration.infinity })
+      yield* scheduler.onEvery("list", [TestScheduler.fail(never)])
+      const list = yield* send("GET", "/v1/scheduler/workers")
+      assert.deepInclude(list.json, { ...problem("scheduler-unavailable", 503), retryAfter: 3600 })
+    }).pipe(Effect.scoped)
+  )
+
   it.live("keeps to itself what went wrong inside", () =>
     Effect.gen(function* () {
       const { scheduler, send } = yield* start()

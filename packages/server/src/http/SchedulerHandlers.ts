@@ -141,8 +141,12 @@ const toProblem = (error: SchedulerError) =>
 const unavailable = (detail: string, retryAfter: Duration.Duration | undefined) =>
   new SchedulerUnavailableProblem({
     detail,
-    retryAfter: Math.max(1, Math.ceil(Duration.toSeconds(retryAfter ?? Duration.zero)))
+    retryAfter: retryAfterSeconds(retryAfter)
   })
+
+/** At most an hour, whatever the scheduler says: it may say that it never comes back. */
+const retryAfterSeconds = (retryAfter: Duration.Duration = Duration.zero): number =>
+  Math.min(Math.max(1, Math.ceil(Duration.toSeconds(retryAfter))), 3600)
 
 const writeCursor = (offset: number, items: ReadonlyArray<HeldWorker>): string =>
   Buffer.from(`s${offset + items.length}/${items.at(-1)?.worker.id ?? ""}`).toString("base64url")
