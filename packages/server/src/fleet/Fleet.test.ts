@@ -1,5 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
-import { RegistrationConfig, SchedulerRejected, SchedulerUnavailable, Worker, WorkerId } from "@muster/core"
+import {
+  RegistrationConfig,
+  SchedulerPort,
+  SchedulerRejected,
+  SchedulerUnavailable,
+  Worker,
+  WorkerId
+} from "@muster/core"
 import { TestScheduler } from "@muster/testing"
 import { Duration, Effect, Fiber, Layer, Metric, Option } from "effect"
 import { TestClock } from "effect/testing"
@@ -114,6 +121,83 @@ describe("Fleet", () => {
       yield* TestClock.adjust("1 second")
       assert.strictEqual((yield* status("a")).phase, "registered")
     }).pipe(Effect.provide(layer()))
+  )
+
+  it.effect("a termination does not wait as long as the registration that has failed many times", () =>
+    Effect.gen(function* () {
+      const fleet = yield* Fleet
+      const scheduler = yield* TestScheduler
+      yield* scheduler.onEvery("register", [TestScheduler.always(unavailable)])
+      yield* want("waiting")
+      yield* TestClock.adjust("10 minutes")
+      yield* fleet.terminate(id("waiting"))
+      yield* TestClock.adjust("500 millis")
+      assert.deepInclude(yield* status("waiting"), { phase: "terminated", nextAttemptAt: undefined })
+      const { length } = yield* scheduler.calls
+      yield* TestClock.adjust("10 minutes")
+      assert.lengthOf(yield* scheduler.calls, length)
+    }).pipe(Effect.provide(layer()))
+  )
+
+  it.effect("nor one that comes while the last of many calls fails", () =>
+    Effect.gen(function* () {
+      const fleet = yield* Fleet
+      const scheduler = yield* TestScheduler
+      yield* scheduler.onEvery("register", [
+        TestScheduler.always(TestScheduler.delay("10 seconds", unavailable))
+      ])
+      yield* want("a")
+      while ((yield* status("a")).attempts < 8) yield* TestClock.adjust("1 second")
+      assert.strictEqual((yield* status("a")).phase, "registering")
+      yield* fleet.terminate(id("a"))
+      yield* TestClock.adjust("10 seconds")
+      yield* TestClock.adjust("500 millis")
+      assert.strictEqual((yield* status("a")).phase, "terminated")
+    }).pipe(Effect.provide(layer()))
+  )
+
+  it.effect("but not sooner than the scheduler asks for, at most a day", () =>
+    Effect.gen(function* () {
+      const fleet = yield* Fleet
+      const scheduler = yield* TestScheduler
+      const busy = (retryAfter: Duration.Duration) =>
+        TestScheduler.fail(new SchedulerUnavailable({ message: "busy", retryAfter }))
+      yield* scheduler.onRegister("a", [busy(Duration.minutes(2))])
+      yield* scheduler.onRegister("b", [busy(Duration.infinity)])
+      yield* want("a")
+      yield* want("b")
+      yield* TestClock.adjust("1 minute")
+      yield* fleet.terminate(id("a"))
+      yield* TestClock.adjust("59 seconds")
+      assert.strictEqual((yield* status("a")).phase, "unregistering")
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual((yield* status("a")).phase, "terminated")
+      assert.strictEqual((yield* status("b")).nextAttemptAt, Duration.toMillis(Duration.days(1)))
+      yield* TestClock.adjust("1 day")
+      assert.strictEqual((yield* status("b")).phase, "registered")
+    }).pipe(Effect.provide(layer()))
+  )
+
+  it.effect("forgets what an attempt met that was given up, once another has succeeded", () =>
+    Effect.gen(function* () {
+      let calls = 0
+      const port = SchedulerPort.make({
+        // The first call ends long after it was interrupted.
+        register: () => (++calls === 1 ? Effect.uninterruptible(Effect.sleep("10 seconds")) : Effect.void),
+        unregister: () => Effect.void
+      })
+      const services = Fleet.layer.pipe(
+        Layer.provide(Layer.succeed(SchedulerPort, port)),
+        Layer.provide(RegistrationConfig.layer({ attemptTimeout: "1 second" }))
+      )
+      yield* Effect.gen(function* () {
+        yield* want("a")
+        yield* TestClock.adjust("5 seconds")
+        assert.deepInclude(yield* status("a"), { phase: "registered", lastError: undefined })
+        yield* TestClock.adjust("10 seconds")
+        assert.deepInclude(yield* status("a"), { phase: "registered", lastError: undefined })
+      }).pipe(Effect.provide(services))
+    })
   )
 
   it.effect("gives up on a worker that the scheduler rejects, until it is sent again", () =>

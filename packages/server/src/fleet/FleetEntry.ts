@@ -87,6 +87,8 @@ export class Entry {
   sent = 0
   /** The failures in a row since the last success or change of what is wanted. */
   failures = 0
+  /** While the entry waits for a later call: shortens the wait, because what is wanted has turned round. */
+  hurry: ((now: number) => void) | undefined
   observers: Set<() => void> | undefined
 
   constructor(id: WorkerId, ordinal: number, desired: Desired, now: number) {

@@ -21,6 +21,7 @@ import {
   Duration,
   Effect,
   Exit,
+  Fiber,
   Latch,
   Layer,
   Option,
@@ -53,6 +54,7 @@ export const makeReconciler = Effect.fnUntraced(function* (
   options: ReconcilerOptions
 ): Effect.fn.Return<Reconciler, never, SchedulerPort | Scope.Scope> {
   const scope = yield* Effect.scope
+  const fork = Effect.runForkWith(yield* Effect.context())
   const queue = yield* Queue.unbounded<Entry>()
   const idle = Latch.makeUnsafe(true)
   let busy = 0
@@ -74,22 +76,30 @@ export const makeReconciler = Effect.fnUntraced(function* (
       : registration.register(entry.worker)
   }
 
-  const retryLater = Effect.fnUntraced(function* (
-    entry: Entry,
-    failure: Failure,
-    atLeast: Duration.Duration
-  ) {
-    const doubled = Duration.times(options.retryDelay, 2 ** Math.min(entry.failures++, 30))
-    const longest = Duration.min(doubled, options.maxRetryDelay)
-    const delay = Duration.max(Duration.times(longest, 0.5 + (yield* Random.next) / 2), atLeast)
-    entry.lastError = failure
-    entry.nextAttemptAt = failure.at + Duration.toMillis(delay)
-    if (entry.desired === "registered" && !entry.verify) state.setPhase(entry, "pending", failure.at)
+  /** The next call, after a wait. Where what is wanted turns round meanwhile, no more than a first wait is left. */
+  const postpone = (entry: Entry, until: number, notBefore: number, now: number) => {
+    entry.nextAttemptAt = until
     const again = Effect.sync(() => {
+      entry.hurry = undefined
       entry.nextAttemptAt = undefined
       enqueue(entry)
     })
-    yield* Effect.sleep(delay).pipe(Effect.andThen(again), Effect.forkIn(scope))
+    const waiting = fork(Effect.andThen(Effect.sleep(Duration.millis(until - now)), again))
+    Fiber.runIn(waiting, scope)
+    entry.hurry = (now) => {
+      const sooner = Math.max(now + Duration.toMillis(options.retryDelay), notBefore)
+      if (sooner >= until) return
+      waiting.interruptUnsafe()
+      postpone(entry, sooner, notBefore, now)
+    }
+  }
+
+  const retryLater = Effect.fnUntraced(function* (entry: Entry, now: number, atLeast: Duration.Duration) {
+    const doubled = Duration.times(options.retryDelay, 2 ** Math.min(entry.failures++, 30))
+    const longest = Duration.toMillis(Duration.min(doubled, options.maxRetryDelay))
+    const notBefore = now + Duration.toMillis(atLeast)
+    postpone(entry, Math.max(now + longest * (0.5 + (yield* Random.next) / 2), notBefore), notBefore, now)
+    if (entry.desired === "registered" && !entry.verify) state.setPhase(entry, "pending", now)
   })
 
   const settle = Effect.fnUntraced(function* (
@@ -101,9 +111,9 @@ export const makeReconciler = Effect.fnUntraced(function* (
     const isCurrent = entry.desired === desired && entry.sent === entry.generation
     if (Exit.isSuccess(exit)) return isCurrent ? state.converged(entry, now) : enqueue(entry)
     const error = exit.cause.reasons.find(Cause.isFailReason)?.error
-    if (error === undefined) return state.failed(entry, unexpected(now))
-    const failure = toFailure(error, now)
-    if (failure.retryable) return yield* retryLater(entry, failure, retryAfter(error))
+    const failure = error === undefined ? unexpected(now) : toFailure(error, now)
+    if (isCurrent) entry.lastError = failure
+    if (failure.retryable) return yield* retryLater(entry, now, retryAfter(error))
     if (!isCurrent) return enqueue(entry)
     state.failed(entry, failure)
   })
@@ -171,18 +181,24 @@ const attempt = (
     if (entry === undefined || entry.desired !== desired) {
       return Effect.fail(SchedulerRejected.olderGeneration({ given: 0, held: entry?.generation ?? 0 }))
     }
+    const { generation } = entry
     entry.attempts++
-    entry.sent = entry.generation
+    entry.sent = generation
     const met = (type: FailureType, message: string, retryable: boolean) => {
+      // An attempt that was given up may end when all is done, or when something else is wanted.
+      if (!entry.unfinished || entry.generation !== generation) return
       entry.lastError = { type, message, retryable, at: clock.currentTimeMillisUnsafe() }
     }
     return send(entry).pipe(
       Effect.tapError((error) =>
-        Effect.sync(() => met(attemptFailure(error), error.message, error._tag === "SchedulerUnavailable"))
+        Effect.sync(() => met(attemptFailure(error), error.message, canPass(error)))
       ),
       Effect.onInterrupt(() => Effect.sync(() => met("timeout", "no answer in time", true)))
     )
   })
+
+const canPass = (error: SchedulerError): boolean =>
+  error._tag === "SchedulerFault" ? error.retryable : error._tag === "SchedulerUnavailable"
 
 const attemptFailure = (error: SchedulerError): FailureType => {
   switch (error._tag) {
@@ -217,9 +233,12 @@ const unexpected = (at: number): Failure => ({
   at
 })
 
-/** The scheduler's own word on when to ask again. */
-const retryAfter = (error: RegistrationError): Duration.Duration => {
+const longestRetryAfter = Duration.days(1)
+
+/** The scheduler's own word on when to ask again; at most a day, since it may also say never. */
+const retryAfter = (error: RegistrationError | undefined): Duration.Duration => {
   const last =
-    error._tag === "MaxRetriesExceeded" || error._tag === "RegistrationTimeout" ? error.lastError : error
-  return (last?._tag === "SchedulerUnavailable" ? last.retryAfter : undefined) ?? Duration.zero
+    error?._tag === "MaxRetriesExceeded" || error?._tag === "RegistrationTimeout" ? error.lastError : error
+  const asked = last?._tag === "SchedulerUnavailable" ? last.retryAfter : undefined
+  return Duration.min(asked ?? Duration.zero, longestRetryAfter)
 }

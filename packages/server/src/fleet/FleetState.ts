@@ -136,6 +136,7 @@ export class FleetState {
 
   private change(entry: Entry, desired: Desired, now: number, place: EventPlace | undefined): Change {
     this.generation = Math.max(this.generation + 1, Math.floor(now) * generationsPerMilli)
+    const hasTurned = entry.desired !== desired
     entry.desired = desired
     entry.generation = this.generation
     entry.verify = false
@@ -148,6 +149,10 @@ export class FleetState {
     if (!entry.unfinished) {
       entry.failures = 0
       this.begin(entry)
+    } else if (hasTurned) {
+      // How often the opposite failed says nothing about this.
+      entry.failures = 0
+      entry.hurry?.(now)
     }
     entry.notify()
     return { _tag: "Applied", entry }
