@@ -4,6 +4,7 @@
  */
 import type { WorkerId } from "@muster/core"
 import { type Desired, Entry, type Phase } from "./FleetEntry.ts"
+import { PageBudget } from "./PageBudget.ts"
 
 /** What a listing is narrowed to; a field that is absent narrows nothing. */
 export interface ListFilter {
@@ -51,15 +52,16 @@ export class FleetIndex {
     this.removed = 0
   }
 
-  /** The entries after the ordinal `after` that match, at most `limit`. */
+  /** The entries after the ordinal `after` that match, at most `limit`, fewer where they are very large. */
   list(filter: ListFilter, limit: number, after: number): EntryPage {
     const matches = predicate(filter)
+    const budget = new PageBudget(limit)
     const entries: Array<Entry> = []
     let next: number | undefined
     for (let at = this.firstAfter(after); at < this.ordered.length; at++) {
       const entry = this.ordered[at]
       if (entry === undefined || !this.holds(entry) || (matches !== undefined && !matches(entry))) continue
-      if (entries.length === limit) {
+      if (!budget.take(entry.worker)) {
         next = entries.at(-1)?.ordinal
         break
       }

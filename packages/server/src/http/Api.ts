@@ -72,7 +72,9 @@ const limit = Schema.optionalKey(
     Schema.isInt({ expected: limitRule() }),
     Schema.isBetween({ minimum: 1, maximum: HttpLimits.pageMaximum }, { expected: limitRule() })
   )
-).annotate({ description: `Most items on the page; default ${HttpLimits.pageDefault}` })
+).annotate({
+  description: `Most items on the page, which has fewer where they are very large; default ${HttpLimits.pageDefault}`
+})
 
 function limitRule(): string {
   return `a whole number from 1 to ${HttpLimits.pageMaximum}`

@@ -130,6 +130,30 @@ describe("a fleet that is full", () => {
   )
 })
 
+describe("pages of the largest workers", () => {
+  it.live("are as small as can be sent, and all of them together show every worker once", () =>
+    Effect.gen(function* () {
+      const { send } = yield* start()
+      const labels = Object.fromEntries(Array.from({ length: 256 }, (_, i) => [`l${i}`, "x".repeat(1000)]))
+      const ids = Array.from({ length: 70 }, (_, i) => `w${i}`)
+      for (const id of ids) {
+        yield* send("POST", "/v1/workers", { ...worker(id), metadata: { labels } }, waiting)
+      }
+      for (const path of ["/v1/workers", "/v1/scheduler/workers"]) {
+        const seen: Array<string> = []
+        let cursor = ""
+        do {
+          const { json } = yield* send("GET", `${path}?limit=1000${cursor}`)
+          assert.isAtMost(json.items.length, 40)
+          seen.push(...json.items.map(({ worker }: { worker: { id: string } }) => worker.id))
+          cursor = json.nextCursor === null ? "" : `&cursor=${json.nextCursor}`
+        } while (cursor !== "")
+        assert.deepStrictEqual(seen, ids)
+      }
+    }).pipe(Effect.scoped)
+  )
+})
+
 describe("/v1/scheduler", () => {
   it.live("answers 501 where the scheduler cannot list", () =>
     Effect.gen(function* () {

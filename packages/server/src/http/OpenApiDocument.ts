@@ -29,7 +29,7 @@ const revive = (key: string, value: unknown): unknown => {
 }
 
 const limitParameter = {
-  description: `Most items on the page; default ${HttpLimits.pageDefault}`,
+  description: `Most items on the page, which has fewer where they are very large; default ${HttpLimits.pageDefault}`,
   schema: { type: "integer", minimum: 1, maximum: HttpLimits.pageMaximum, default: HttpLimits.pageDefault }
 }
 

@@ -11,6 +11,7 @@ import {
 import { Duration, Effect, Stream } from "effect"
 import { HttpApiBuilder } from "effect/http-api"
 import { Fleet } from "../fleet/Fleet.ts"
+import { PageBudget } from "../fleet/PageBudget.ts"
 import { Api } from "./Api.ts"
 import { HttpLimits } from "./HttpLimits.ts"
 import { InvalidRequest, NotSupported, SchedulerFailure, SchedulerUnavailableProblem } from "./Problems.ts"
@@ -97,16 +98,18 @@ class PageReader {
   private readonly byWorker: Array<HeldWorker> = []
   private seenAt: number | undefined
   private readonly from: Position
-  private readonly limit: number
+  private readonly offsetBudget: PageBudget
+  private readonly workerBudget: PageBudget
 
   constructor(from: Position, limit: number) {
     this.from = from
-    this.limit = limit
+    this.offsetBudget = new PageBudget(limit)
+    this.workerBudget = new PageBudget(limit)
   }
 
   add(held: HeldWorker): void {
-    if (this.total >= this.from.offset && this.byOffset.length < this.limit) this.byOffset.push(held)
-    if (this.seenAt !== undefined && this.byWorker.length < this.limit) this.byWorker.push(held)
+    if (this.total >= this.from.offset && this.offsetBudget.take(held.worker)) this.byOffset.push(held)
+    if (this.seenAt !== undefined && this.workerBudget.take(held.worker)) this.byWorker.push(held)
     this.total++
     if (held.worker.id === this.from.after) this.seenAt = this.total
   }
