@@ -248,6 +248,7 @@ export class Api extends HttpApi.make("muster")
       title: "Muster",
       transform: polish,
       version,
+      license: { name: "Apache 2.0", url: "https://www.apache.org/licenses/LICENSE-2.0" },
       description:
         "Registers every provisioned worker with its scheduler, and unregisters every worker that is gone. " +
         "Errors are problem documents (RFC 9457) of media type application/problem+json."
