@@ -1,6 +1,7 @@
 /**
  * The routes of the service, as a client sees them.
  */
+import { Duration, Schema } from "effect"
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
 import { Service, worker } from "./ServiceProcess.ts"
 
@@ -184,6 +185,9 @@ describe("/v1/scheduler", () => {
     assert.strictEqual(json.adapter, "embedded")
     assert.deepStrictEqual(json.health, { status: "healthy" })
     assert.strictEqual(json.configuration.jitter, "full")
+    const decode = Schema.decodeUnknownSync(Schema.DurationFromString)
+    assert.deepStrictEqual(decode(json.configuration.baseBackoff), Duration.millis(100))
+    assert.deepStrictEqual(decode(json.configuration.maxRetryDelay), Duration.seconds(30))
     assert.strictEqual(json.concurrency.limit, 64)
   })
 

@@ -8,7 +8,7 @@ import {
   type SchedulerHealth,
   SchedulerPort
 } from "@muster/core"
-import { Duration, Effect, Stream } from "effect"
+import { Duration, Effect, Schema, Stream } from "effect"
 import { HttpApiBuilder } from "effect/http-api"
 import { Fleet } from "../fleet/Fleet.ts"
 import { PageBudget } from "../fleet/PageBudget.ts"
@@ -16,6 +16,9 @@ import { Api } from "./Api.ts"
 import { HttpLimits } from "./HttpLimits.ts"
 import { InvalidRequest, NotSupported, SchedulerFailure, SchedulerUnavailableProblem } from "./Problems.ts"
 import { SchedulerName } from "./SchedulerName.ts"
+
+// As everywhere in Muster's JSON: text that a variable of the configuration takes, too.
+const toText = Schema.encodeSync(Schema.DurationFromString)
 
 const healthTimeout = Duration.seconds(5)
 const listTimeout = Duration.seconds(60)
@@ -31,13 +34,13 @@ export const SchedulerHandlers = HttpApiBuilder.group(
 
     const configuration = {
       maxRetries: config.maxRetries,
-      baseBackoff: Duration.format(config.baseBackoff),
-      maxBackoff: Duration.format(config.maxBackoff),
+      baseBackoff: toText(config.baseBackoff),
+      maxBackoff: toText(config.maxBackoff),
       jitter: config.jitter,
-      attemptTimeout: Duration.format(config.attemptTimeout),
-      deadline: config.deadline === undefined ? null : Duration.format(config.deadline),
-      retryDelay: Duration.format(fleet.options.retryDelay),
-      maxRetryDelay: Duration.format(fleet.options.maxRetryDelay)
+      attemptTimeout: toText(config.attemptTimeout),
+      deadline: config.deadline === undefined ? null : toText(config.deadline),
+      retryDelay: toText(fleet.options.retryDelay),
+      maxRetryDelay: toText(fleet.options.maxRetryDelay)
     }
 
     return handlers
