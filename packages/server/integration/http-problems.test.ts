@@ -185,6 +185,15 @@ describe("what is not HTTP", () => {
     assert.notInclude(pipelined, "malformed-request")
   })
 
+  it("answers requests that come together, and closes the connection over too many of them", async () => {
+    const request = "GET /healthz HTTP/1.1\r\nhost: x\r\n"
+    const some = await raw(`${`${request}\r\n`.repeat(63)}${request}connection: close\r\n\r\n`)
+    assert.lengthOf(some.match(/HTTP\/1.1 200 /g) ?? [], 64)
+    const list = "GET /v1/workers?limit=1000 HTTP/1.1\r\nhost: x\r\n\r\n"
+    const many = await raw(list.repeat(1000)).catch(() => "")
+    assert.isAtMost((many.match(/HTTP\/1.1 200 /g) ?? []).length, 64)
+  })
+
   it("survives a client that leaves in the middle of its body", async () => {
     await new Promise<void>((resolve) => {
       const socket = connect(service.port, "127.0.0.1", () => {

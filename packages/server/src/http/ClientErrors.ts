@@ -1,10 +1,11 @@
 /**
  * Requests that Node's parser refuses never reach a route. They too are answered with a problem document, and the
- * connection is closed, since what follows on it cannot be understood.
+ * connection is closed, since what follows on it cannot be understood. So is one with too many requests at once.
  */
 import { Predicate } from "effect"
 import type { Server, ServerResponse } from "node:http"
 import type { Duplex } from "node:stream"
+import { HttpLimits } from "./HttpLimits.ts"
 
 const malformed = ["malformed-request", 400, "The request is not HTTP"] as const
 
@@ -27,6 +28,8 @@ export const answerClientErrors = (server: Server): void => {
     const responses = unanswered.get(socket) ?? new Set()
     unanswered.set(socket, responses.add(response))
     response.on("close", () => responses.delete(response))
+    // Node reads all requests that are there and keeps their answers, however many and large they are.
+    if (responses.size > HttpLimits.pipelined) socket.destroy()
   })
   server.on("clientError", (error, socket) => {
     const code = Predicate.hasProperty(error, "code") && Predicate.isString(error.code) ? error.code : ""

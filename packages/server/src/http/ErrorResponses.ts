@@ -11,6 +11,7 @@ import {
   HttpServerResponse
 } from "effect/http"
 import { HttpApiMiddleware } from "effect/http-api"
+import { IncomingMessage } from "node:http"
 import { Lifecycle } from "../Lifecycle.ts"
 import { RequestProblems } from "./Api.ts"
 import { HttpLimits } from "./HttpLimits.ts"
@@ -48,7 +49,7 @@ const AllErrors = HttpRouter.middleware(
     const lifecycle = yield* Lifecycle
     return (handler) =>
       Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) =>
-        handler.pipe(
+        (isGone(request) ? Effect.interrupt : handler).pipe(
           Effect.catchCause((cause) => respond(request, cause)),
           // A connection that stays open would keep the service from ending.
           Effect.map((response) =>
@@ -59,6 +60,9 @@ const AllErrors = HttpRouter.middleware(
   }),
   { global: true }
 )
+
+/** Requests that came in one piece reach the handlers although the connection was closed over the first of them. */
+const isGone = ({ source }: Request): boolean => source instanceof IncomingMessage && source.socket.destroyed
 
 const respond = (request: Request, cause: Cause.Cause<unknown>): Effect.Effect<Response, Types.unhandled> => {
   if (Cause.hasInterruptsOnly(cause))

@@ -27,6 +27,8 @@ export const HttpLimits = {
   labelFilters: 32,
   /** Events that are remembered, to accept a duplicate only once. */
   seenEvents: 100_000,
+  /** Requests on one connection that are not answered yet; above it the connection is closed. */
+  pipelined: 64,
   /** Seconds after which a connection on which nothing moves is closed. */
   idleSeconds: 120
 } as const
