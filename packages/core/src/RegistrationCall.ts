@@ -21,7 +21,7 @@ export class Call {
   readonly turn: Turn
   readonly generation: number
   /** The worker, where more than its id is known. */
-  readonly worker: Worker | undefined
+  worker: Worker | undefined
   /** Attempts begun. */
   attempts = 0
   lastError: SchedulerError | undefined

@@ -5,7 +5,7 @@ import { TestClock } from "effect/testing"
 import { RegistrationConfig, type RegistrationOptions } from "./RegistrationConfig.ts"
 import { SchedulerRejected, SchedulerUnavailable } from "./SchedulerError.ts"
 import { Worker, WorkerCapabilities, WorkerId, WorkerMetadata } from "./Worker.ts"
-import { WorkerRegistration } from "./WorkerRegistration.ts"
+import { WorkerLookup, WorkerRegistration } from "./WorkerRegistration.ts"
 
 const { always, die, fail, hang } = TestScheduler
 
@@ -15,6 +15,11 @@ const ci1 = new Worker({
   metadata: new WorkerMetadata({ workerType: "static", namespace: "builds" })
 })
 const refused = new SchedulerUnavailable({ message: "connection refused" })
+
+/** An application that keeps its workers' data. */
+const knowsCi1 = Layer.succeed(WorkerLookup, (id) =>
+  Effect.succeed(id === ci1.id ? Option.some(ci1) : Option.none())
+)
 
 const configured = (options: RegistrationOptions) =>
   WorkerRegistration.layer.pipe(
@@ -142,6 +147,17 @@ describe("case 13: logs", () => {
       })
     }).pipe(Effect.provide(configured({})))
   )
+
+  it.effect("an unregistration knows what WorkerLookup knows", () =>
+    Effect.gen(function* () {
+      const registration = yield* WorkerRegistration
+      const lines = yield* logOf(registration.unregister(ci1.id))
+      assert.deepStrictEqual(lines.at(-1), {
+        level: "Info",
+        annotations: { ...worker, attempts: 1, durationMs: 0 }
+      })
+    }).pipe(Effect.provide(configured({}).pipe(Layer.provide(knowsCi1))))
+  )
 })
 
 const operations = (result: string, type = "static") =>
@@ -260,6 +276,22 @@ describe("case 13: metrics", () => {
         ["worker_unregistration_operations_total{result=success,worker_type=unknown}", 1]
       ])
     }).pipe(Effect.provide(configured({})))
+  )
+
+  it.effect("unregistrations are counted under the worker's type where WorkerLookup knows it", () =>
+    Effect.gen(function* () {
+      const registration = yield* WorkerRegistration
+      const scheduler = yield* TestScheduler
+      yield* scheduler.onUnregister("ci-1", [fail(new SchedulerRejected({ message: "no" }))])
+      const metrics = yield* metricsOf(
+        Effect.flip(registration.unregister(ci1.id)).pipe(
+          Effect.map(({ workerType }) => assert.strictEqual(workerType, "static"))
+        )
+      )
+      assert.deepStrictEqual(Array.from(metrics), [
+        ["worker_unregistration_operations_total{result=failure,worker_type=static}", 1]
+      ])
+    }).pipe(Effect.provide(configured({}).pipe(Layer.provide(knowsCi1))))
   )
 
   it.effect("worker_type never takes a value outside its three, whatever is sent", () =>

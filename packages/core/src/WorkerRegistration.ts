@@ -55,8 +55,9 @@ export interface EventReceipt extends Receipt {
 }
 
 /**
- * Where `notify` finds the data of a worker that says it is ready and that the scheduler does not have. By default
- * nowhere: registration keeps no state of workers. An application that keeps their desired state provides it.
+ * Where the data are found of a worker of which a call says only the id: to register it again when it says that it
+ * is ready and the scheduler does not have it, and to tell its type when it is unregistered. By default nowhere:
+ * registration keeps no state of workers. An application that keeps their desired state provides it.
  */
 export class WorkerLookup extends Context.Reference<
   (workerId: WorkerId) => Effect.Effect<Option.Option<Worker>>
@@ -143,12 +144,19 @@ const make = Effect.gen(function* () {
       worker
     )
 
+  /** Whoever calls by the id alone may keep the worker's data all the same; logs, metrics and errors tell them. */
+  const withKnownWorker = (call: Call, effect: Effect.Effect<void, Failure>): Effect.Effect<void, Failure> =>
+    call.worker !== undefined
+      ? effect
+      : Effect.flatMap(lookup(call.workerId), (known) => {
+          call.worker = Option.getOrUndefined(known)
+          return effect
+        })
+
   const run = (call: Call, send: Send, fiber: AnyFiber, restore: Restore) => {
     call.begin(fiber)
-    const done = Effect.andThen(
-      ownTurn(call, turns, config),
-      retryLazily(attempt(call, send, timeouts, config), schedule)
-    )
+    const attempts = retryLazily(attempt(call, send, timeouts, config), schedule)
+    const done = Effect.andThen(ownTurn(call, turns, config), withKnownWorker(call, attempts))
     return restore(done).pipe(
       Effect.matchCauseEffect({
         onSuccess: () => {

@@ -248,6 +248,7 @@ describe("the system's routes", () => {
     const { responses } = json.paths["/v1/workers"].post
     assert.includeMembers(Object.keys(responses), ["200", "202", "400", "409", "413", "415", "422", "503"])
     assert.property(responses["400"].content, "application/problem+json")
+    assert.notProperty(json.components, "securitySchemes")
   })
 
   it("has a page to try it on that loads nothing from elsewhere", async () => {
@@ -263,6 +264,13 @@ describe("the system's routes", () => {
       text,
       /^worker_registration_operations_total\{result="success",worker_type="dynamic"\} [1-9]/m
     )
+  })
+
+  it("counts an unregistration under the type of its worker", async () => {
+    await service.send("POST", "/v1/workers", worker("gone", { workerType: "static" }), waiting)
+    await service.fetch("/v1/workers/gone", { method: "DELETE" })
+    const counted = /^worker_unregistration_operations_total\{result="success",worker_type="static"\} 1$/m
+    while (!counted.test((await service.fetch("/metrics")).text));
   })
 
   it("answers HEAD like GET without a body, and OPTIONS with what there is", async () => {

@@ -161,7 +161,7 @@ describe("/v1/scheduler", () => {
       const { json } = yield* send("GET", "/v1/scheduler/workers")
       assert.deepInclude(json, problem("not-supported", 501))
       const scheduler = yield* send("GET", "/v1/scheduler")
-      assert.deepInclude(scheduler.json, { capabilities: [], health: null })
+      assert.deepInclude(scheduler.json, { capabilities: [], health: null, circuit: null, rate: null })
     }).pipe(Effect.scoped)
   )
 
@@ -176,6 +176,18 @@ describe("/v1/scheduler", () => {
       assert.strictEqual(list.headers.get("retry-after"), "7")
       const { json } = yield* send("GET", "/v1/scheduler")
       assert.deepStrictEqual(json.health, { status: "unavailable", message: "busy" })
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("tells that the scheduler is not available when its adapter dies", () =>
+    Effect.gen(function* () {
+      const { scheduler, send } = yield* start()
+      yield* scheduler.onEvery("health", [TestScheduler.die(new Error("password=hunter2"))])
+      const { json } = yield* send("GET", "/v1/scheduler")
+      assert.deepStrictEqual(json.health, {
+        status: "unavailable",
+        message: "the scheduler's adapter died"
+      })
     }).pipe(Effect.scoped)
   )
 

@@ -21,6 +21,11 @@ const revive = (key: string, value: unknown): unknown => {
   if (key === "schemas") {
     return Object.fromEntries(Object.entries(value).map(([name, schema]) => [rename(name), schema]))
   }
+  if (key === "components") {
+    // With an empty object there, the page offers to log in.
+    const { securitySchemes: _, ...rest } = value
+    return rest
+  }
   if (value.in === "query" && value.name === "limit") return { ...value, ...limitParameter }
   if (value.additionalProperties !== false) return value
   // Fields that are not known are ignored, not refused.

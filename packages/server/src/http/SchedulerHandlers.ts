@@ -53,6 +53,8 @@ export const SchedulerHandlers = HttpApiBuilder.group(
             capabilities: Array.from(port.capabilities),
             health: port.health === undefined ? null : yield* healthOf(port.health),
             concurrency: { limit: fleet.options.concurrency, inFlight },
+            circuit: null,
+            rate: null,
             unfinished: { limit: fleet.options.maxUnfinished, count: unfinished },
             configuration
           }
@@ -78,6 +80,12 @@ export const SchedulerHandlers = HttpApiBuilder.group(
 
 const healthOf = (health: Effect.Effect<SchedulerHealth, SchedulerError>): Effect.Effect<SchedulerHealth> =>
   health.pipe(
+    Effect.catchDefect((defect) =>
+      Effect.andThen(
+        Effect.logError("The scheduler's adapter died when it was asked for its health", defect),
+        Effect.fail({ message: "the scheduler's adapter died" })
+      )
+    ),
     Effect.catch((error) => Effect.succeed({ status: "unavailable" as const, message: error.message })),
     Effect.timeoutOrElse({
       duration: healthTimeout,

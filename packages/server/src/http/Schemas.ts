@@ -135,6 +135,10 @@ export const SchedulerView = Schema.Struct({
     limit: Schema.Int.annotate({ description: "Most calls at the same time" }),
     inFlight: Schema.Int.annotate({ description: "Calls under way" })
   }),
+  circuit: Schema.Null.annotate({
+    description: "No circuit breaker: calls are made whatever came of others"
+  }),
+  rate: Schema.Null.annotate({ description: "No limit on calls a second, other than the concurrency" }),
   unfinished: Schema.Struct({
     limit: Schema.Int.annotate({
       description: "Most unfinished changes; above it changes are answered with 503"
