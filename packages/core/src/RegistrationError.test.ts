@@ -18,6 +18,19 @@ const context = {
 } as const
 const refused = new SchedulerUnavailable({ message: "connection refused", retryAfter: Duration.seconds(2) })
 
+// What adapters throw that is no Error.
+const oddCauses: ReadonlyArray<unknown> = [
+  { code: 14, details: "connection reset" },
+  Object.create(null),
+  { toString: () => assert.fail("read") },
+  () => 1,
+  Symbol("odd"),
+  3n,
+  NaN,
+  undefined,
+  new Date(0)
+]
+
 const errors: ReadonlyArray<RegistrationError> = [
   new InvalidWorker({
     ...context,
@@ -45,7 +58,8 @@ const errors: ReadonlyArray<RegistrationError> = [
     retryable: false,
     cause: refused,
     superseded: true
-  })
+  }),
+  ...oddCauses.map((cause) => new Unexpected({ ...context, retryable: false, cause }))
 ]
 
 const encode = Schema.encodeEffect(RegistrationError)
@@ -86,6 +100,16 @@ describe("RegistrationError", () => {
       new RegistrationTimeout({ ...context, timeout: Duration.seconds(30) })
     )
     assert.deepInclude(json, { elapsed: "700 millis", timeout: "30000 millis", retryable: true })
+  })
+
+  it("a cause that is no Error is told as JSON, and one that cannot be read does no harm", () => {
+    const messageFor = (cause: unknown) => new Unexpected({ ...context, retryable: false, cause }).message
+    assert.include(
+      messageFor({ code: 14, details: "connection reset" }),
+      '{"code":14,"details":"connection reset"}'
+    )
+    const unreadable = Object.defineProperty(new Error("x"), "message", { get: () => assert.fail("read") })
+    assert.include(messageFor(unreadable), "a cause that cannot be read")
   })
 
   it("SchedulerUnavailable of a registration is the port's, with the worker added", () => {

@@ -394,6 +394,19 @@ describe("case 6: the port has a bug", () => {
     }).pipe(Effect.provide(configured({})))
   )
 
+  it.effect.each([
+    ["an object without a prototype", Object.create(null)],
+    ["an object whose toString throws", { toString: () => assert.fail("read") }],
+    ["nothing", undefined]
+  ] as const)("a port that dies with %s does not take the caller along", ([, defect]) =>
+    Effect.gen(function* () {
+      yield* registers([die(defect)])
+      const error = yield* Effect.flip(register)
+      assert.strictEqual(error._tag, "Unexpected")
+      assert.include(error.message, "unexpected failure after 1 attempt")
+    }).pipe(Effect.provide(configured({})))
+  )
+
   it.effect("the other members of the batch and the caller's fiber are untouched", () =>
     Effect.gen(function* () {
       const registration = yield* WorkerRegistration
