@@ -53,7 +53,9 @@ describe("RegistrationConfig", () => {
   it.effect.each([
     [{ maxRetries: -1 }, "MUSTER_MAX_RETRIES", "0 or more"],
     [{ maxRetries: 1.5 }, "MUSTER_MAX_RETRIES", "whole number"],
-    [{ maxRetries: Infinity }, "MUSTER_MAX_RETRIES", "whole number"],
+    [{ maxRetries: Infinity }, "MUSTER_MAX_RETRIES", "whole number, 0 or more, but is Infinity"],
+    [{ baseBackoff: NaN }, "MUSTER_BASE_BACKOFF", "but is NaN"],
+    [{ attemptTimeout: { seconds: NaN } }, "MUSTER_ATTEMPT_TIMEOUT", 'a duration such as "100 millis"'],
     [{ baseBackoff: "-1 seconds" }, "MUSTER_BASE_BACKOFF", "zero or more"],
     [{ baseBackoff: "20 seconds" }, "MUSTER_MAX_BACKOFF", "not under MUSTER_BASE_BACKOFF"],
     [{ maxBackoff: Duration.infinity }, "MUSTER_MAX_BACKOFF", "finite"],

@@ -1,7 +1,7 @@
 /**
  * How hard registration tries. A `Context.Reference`: whoever provides nothing gets the defaults.
  */
-import { Config, Context, Duration, Effect, Layer, Option, Schema } from "effect"
+import { Config, Context, Duration, Effect, Formatter, Layer, Option, Schema } from "effect"
 
 /** `none`: the computed wait. `equal`: between its half and all of it. `full`: between zero and all of it. */
 export type Jitter = "none" | "equal" | "full"
@@ -125,7 +125,7 @@ export class RegistrationConfig extends Context.Reference<RegistrationSettings>(
 type Field = keyof typeof variables
 
 const problem = (field: Field, rule: string, found: unknown) =>
-  `${variables[field]} (${field}) must be ${rule}, but is ${Duration.isDuration(found) ? Duration.format(found) : JSON.stringify(found)}`
+  `${variables[field]} (${field}) must be ${rule}, but is ${Duration.isDuration(found) ? Duration.format(found) : Formatter.format(found)}`
 
 const isDurationFrom = (minimum: Duration.Duration) => (duration: Duration.Duration) =>
   Duration.isFinite(duration) && Duration.isGreaterThanOrEqualTo(duration, minimum)
@@ -175,6 +175,10 @@ const rules: ReadonlyArray<{
   }
 ]
 
+// `Duration` takes NaN, which is what arithmetic on a missing number gives, for zero: no wait between retries at all.
+const hasNaN = (input: Duration.Input): boolean =>
+  typeof input === "object" ? Object.values(input).some(Number.isNaN) : Number.isNaN(input)
+
 /** The first of `sources` that has a field decides it; where none has, the default does. */
 const resolve = Effect.fnUntraced(function* (
   ...sources: ReadonlyArray<RegistrationOptions>
@@ -185,7 +189,7 @@ const resolve = Effect.fnUntraced(function* (
   const duration = (field: "baseBackoff" | "maxBackoff" | "attemptTimeout") =>
     readDuration(field, given(field)) ?? defaults[field]
   const readDuration = (field: Field, input: Duration.Input) => {
-    const read = Option.getOrUndefined(Duration.fromInput(input))
+    const read = hasNaN(input) ? undefined : Option.getOrUndefined(Duration.fromInput(input))
     if (read === undefined) unreadable.push(problem(field, `a duration such as "100 millis"`, input))
     return read
   }
