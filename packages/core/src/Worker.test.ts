@@ -301,6 +301,44 @@ describe("Worker.decode", () => {
     })
   )
 
+  it.effect("makes well-formed text of ids and keys that are not, or that it cuts", () =>
+    Effect.gen(function* () {
+      const half = "\ud83d"
+      const error = yield* Effect.flip(
+        Worker.decode({
+          ...minimal,
+          id: "a" + "\u{1f600}".repeat(300),
+          metadata: { labels: { [`${half}-zone`]: "a" } }
+        })
+      )
+      assert.isTrue(error.workerId.isWellFormed())
+      assert.isTrue(error.message.isWellFormed())
+      assert.strictEqual(error.issues[0]?.path, "metadata.labels.?-zone")
+    })
+  )
+
+  it.effect("does not copy unknown fields, of which there may be millions", () =>
+    Effect.gen(function* () {
+      let copied = 0
+      const unknown = {
+        enumerable: true,
+        get: () => {
+          copied++
+        }
+      }
+      const labels = Object.fromEntries(Array.from({ length: 300 }, (_, index) => [`k${index}`, "v"]))
+      const metadata = Object.defineProperty({ labels, workerType: "static" }, "unknown", unknown)
+      const input = Object.defineProperty({ ...minimal, metadata }, "unknown", unknown)
+      const error = yield* Effect.flip(Worker.decode(input))
+      assert.deepStrictEqual(
+        error.issues.map(({ path }) => path),
+        ["metadata.labels"]
+      )
+      assert.strictEqual(error.workerType, "static")
+      assert.strictEqual(copied, 0)
+    })
+  )
+
   it.effect.each([
     "2026-02-30T00:00:00Z",
     "2026-13-01T00:00:00Z",

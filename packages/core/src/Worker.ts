@@ -203,7 +203,9 @@ const collections = [
   { section: "capabilities", field: "customResources", maximum: WorkerLimits.customResources },
   { section: "metadata", field: "labels", maximum: WorkerLimits.labels },
   { section: "metadata", field: "tags", maximum: WorkerLimits.tags }
-]
+] as const
+
+const sections = { capabilities: WorkerCapabilities, metadata: WorkerMetadata }
 
 const decodeSchema: (input: unknown) => Effect.Effect<Worker, Schema.SchemaError> =
   Schema.decodeUnknownEffect(Worker, { errors: "all" })
@@ -235,7 +237,8 @@ const decodeChecked = Effect.fnUntraced(function* (input: unknown): Effect.fn.Re
     const path = `${section}.${field}`
     if (exceeds(collection, maximum)) {
       issues.set(path, { path, rule: `at most ${maximum} entries`, received: "more" })
-      bounded = { ...Object(bounded), [section]: { ...Object(parent), [field]: undefined } }
+      const trimmed = { ...pick(parent, sections[section].fields), [field]: undefined }
+      bounded = { ...pick(bounded, Worker.fields), [section]: trimmed }
     } else if (Predicate.isObject(collection)) {
       for (const key of Object.keys(collection).filter((key) => !isName(key))) {
         const named = `${path}.${abbreviate(key)}`
@@ -278,6 +281,14 @@ const at = (value: unknown, key: PropertyKey): unknown =>
     ? Reflect.get(value, key)
     : undefined
 
+/** A copy with these fields alone: of unknown ones there may be millions. */
+const pick = (value: unknown, fields: object): Record<string, unknown> =>
+  Object.fromEntries(
+    Object.keys(fields)
+      .map((field) => [field, at(value, field)] as const)
+      .filter(([, found]) => found !== undefined)
+  )
+
 const exceeds = (collection: unknown, maximum: number): boolean => {
   if (Array.isArray(collection)) return collection.length > maximum
   if (!Predicate.isObject(collection)) return false
@@ -286,10 +297,12 @@ const exceeds = (collection: unknown, maximum: number): boolean => {
   return false
 }
 
-// Ids and keys are shown to people and written to logs: control characters would break both.
+// Ids and keys are shown to people and written to logs and JSON: control characters and halves of surrogate pairs,
+// such as the cut itself leaves, would break them.
 const abbreviate = (text: string): string => {
-  const printable = text.slice(0, 253).replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, "?")
-  return text.length > 253 ? `${printable.slice(0, 64)}…` : printable
+  const isLong = text.length > 253
+  const printable = text.slice(0, isLong ? 64 : 253).replace(/[\p{Cc}\p{Cf}\p{Cs}\u2028\u2029]/gu, "?")
+  return isLong ? `${printable}…` : printable
 }
 
 const kindOf = (value: unknown): string => {
