@@ -44,7 +44,10 @@ export type SchedulerCapability = "registerBatch" | "list" | "get" | "health"
 export interface SchedulerImplementation {
   readonly register: (worker: Worker, options: CallOptions) => Effect.Effect<void, SchedulerError>
   readonly unregister: (workerId: WorkerId, options: CallOptions) => Effect.Effect<void, SchedulerError>
-  /** Registers many in one call; one result per member, by position. Fails when the call as a whole failed. */
+  /**
+   * Registers many in one call; one result per member, by position. Of two members for the same worker the later one
+   * is what remains. Fails when the call as a whole failed.
+   */
   readonly registerBatch?: (
     members: ReadonlyArray<BatchMember>
   ) => Effect.Effect<ReadonlyArray<Result.Result<void, SchedulerError>>, SchedulerError>

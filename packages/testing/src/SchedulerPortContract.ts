@@ -361,6 +361,20 @@ const testStateOfBatches = (test: DeclareTest) => {
       yield* trial.expectHeld(replacement, members[1]?.generation)
     })
   )
+
+  test(
+    "leaves the later one of two members for the same worker",
+    Effect.fnUntraced(function* (trial: PortTrial) {
+      const [worker, other] = yield* trial.workers(2)
+      assert(worker !== undefined && other !== undefined)
+      const replacement = withMoreCores(worker)
+      const members = trial.members([worker, other, replacement])
+      const results = yield* trial.port.registerBatch(members)
+      assert.lengthOf(results, 3)
+      assert.deepStrictEqual(results.slice(1), [Result.void, Result.void])
+      yield* trial.expectHeld(replacement, members[2]?.generation)
+    })
+  )
 }
 
 const testMixedBatch = (test: DeclareTest) => {
