@@ -5,6 +5,7 @@ import { TestClock } from "effect/testing"
 import { RegistrationConfig, type RegistrationOptions } from "./RegistrationConfig.ts"
 import { SchedulerRejected, SchedulerUnavailable } from "./SchedulerError.ts"
 import { Worker, WorkerCapabilities, WorkerId, WorkerMetadata } from "./Worker.ts"
+import { WorkerReady } from "./WorkerEvent.ts"
 import { WorkerLookup, WorkerRegistration } from "./WorkerRegistration.ts"
 
 const { always, die, fail, hang } = TestScheduler
@@ -292,6 +293,16 @@ describe("case 13: metrics", () => {
         ["worker_unregistration_operations_total{result=failure,worker_type=static}", 1]
       ])
     }).pipe(Effect.provide(configured({}).pipe(Layer.provide(knowsCi1))))
+  )
+
+  it.effect("asking whether a worker is there counts as nothing", () =>
+    Effect.gen(function* () {
+      const registration = yield* WorkerRegistration
+      const scheduler = yield* TestScheduler
+      yield* scheduler.hold(ci1, 1)
+      const metrics = yield* metricsOf(registration.notify(new WorkerReady({ workerId: ci1.id })))
+      assert.deepStrictEqual(Array.from(metrics.keys()), [])
+    }).pipe(Effect.provide(configured({})))
   )
 
   it.effect("worker_type never takes a value outside its three, whatever is sent", () =>

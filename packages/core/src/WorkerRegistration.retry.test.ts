@@ -286,6 +286,15 @@ describe("case 4: the scheduler hangs", () => {
       }).pipe(Effect.provide(configured({ deadline: "40 seconds" })))
     )
 
+    it.effect("that cuts the last attempt short it is a time-out, not an exhaustion", () =>
+      Effect.gen(function* () {
+        yield* registers([always(hang)])
+        const error = yield* Effect.flip(register)
+        assert.strictEqual(error._tag, "RegistrationTimeout")
+        assert.strictEqual(error.attempts, 2)
+      }).pipe(Effect.provide(configured({ maxRetries: 1, deadline: "40 seconds" })))
+    )
+
     it.effect("does not begin a wait that could not end in time", () =>
       Effect.gen(function* () {
         yield* registers([always(fail(refused))])
