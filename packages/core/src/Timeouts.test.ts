@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Clock, Duration, Effect } from "effect"
+import { Clock, Deferred, Duration, Effect, Fiber } from "effect"
 import { TestClock } from "effect/testing"
 import { type Timeout, Timeouts } from "./Timeouts.ts"
 
@@ -117,6 +117,25 @@ describe("Timeouts", () => {
       set(1)
       assert.strictEqual(counter.sleepers, 1)
       yield* TestClock.adjust("1 second")
+      assert.strictEqual(counter.sleepers, 0)
+    })
+  )
+
+  it.effect("are cleared by the answer that they wait for, and by an interruption", () =>
+    Effect.gen(function* () {
+      const { clock, counter } = countingSleepers(yield* Clock.Clock)
+      const timeouts = new Timeouts()
+      const answer = Deferred.makeUnsafe<string>()
+      const attempt = Deferred.await(answer).pipe(
+        timeouts.abandonAfter(Duration.seconds(30), () => Effect.fail("late")),
+        Effect.provideService(Clock.Clock, clock)
+      )
+      const answered = yield* Effect.forkChild(attempt, { startImmediately: true })
+      const interrupted = yield* Effect.forkChild(attempt, { startImmediately: true })
+      yield* Fiber.interrupt(interrupted)
+      assert.strictEqual(counter.sleepers, 1)
+      yield* Deferred.succeed(answer, "here")
+      assert.strictEqual(yield* Fiber.join(answered), "here")
       assert.strictEqual(counter.sleepers, 0)
     })
   )

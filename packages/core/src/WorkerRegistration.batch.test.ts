@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { TestScheduler } from "@muster/testing"
-import { Effect, Fiber, Layer, References, Result, Stream } from "effect"
+import { Effect, Exit, Fiber, Layer, Logger, References, Result, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { RegistrationConfig } from "./RegistrationConfig.ts"
 import { SchedulerRejected, SchedulerUnavailable } from "./SchedulerError.ts"
@@ -194,6 +194,35 @@ describe("case 7: a batch", () => {
         )
       )
     )
+  )
+})
+
+describe("a batch that ends otherwise than it should leaves no turn behind", () => {
+  const oneByOne = WorkerRegistration.layer.pipe(
+    Layer.provide(RegistrationConfig.layer({ batchConcurrency: 1 })),
+    Layer.provideMerge(TestScheduler.layer)
+  )
+
+  it.effect("when its workers cannot be read to the end", () =>
+    Effect.gen(function* () {
+      const registration = yield* WorkerRegistration
+      const unreadable = (function* () {
+        yield named("ci-0")
+        assert.fail("row 2")
+      })()
+      assert.isTrue(Exit.isFailure(yield* Effect.exit(registration.registerBatch(unreadable))))
+      assert.strictEqual((yield* registration.register(named("ci-0"))).attempts, 1)
+    }).pipe(Effect.provide(oneByOne))
+  )
+
+  it.effect("when the application's logger dies", () =>
+    Effect.gen(function* () {
+      const registration = yield* WorkerRegistration
+      const broken = Logger.layer([Logger.make(() => assert.fail("disk full"))])
+      const batch = registration.registerBatch(fleet(3)).pipe(Effect.provide(broken), Effect.exit)
+      assert.isTrue(Exit.isFailure(yield* batch))
+      assert.strictEqual((yield* registration.register(named("ci-2"))).attempts, 1)
+    }).pipe(Effect.provide(oneByOne))
   )
 })
 

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { TestScheduler } from "@muster/testing"
-import { Duration, Effect, Fiber, Layer, Metric, Random } from "effect"
+import { Clock, Duration, Effect, Fiber, Layer, Metric, Random } from "effect"
 import { TestClock } from "effect/testing"
 import { RegistrationConfig, type RegistrationOptions } from "./RegistrationConfig.ts"
 import type { RegistrationError } from "./RegistrationError.ts"
@@ -317,6 +317,19 @@ describe("case 4: the scheduler hangs", () => {
       }).pipe(Effect.provide(configured({ deadline: "1 minute" })))
     )
 
+    it.effect("makes no attempt after a wait that ended late, as on a busy machine", () =>
+      Effect.gen(function* () {
+        yield* registers([always(fail(refused))])
+        const clock = yield* Clock.Clock
+        const late: Clock.Clock = Object.create(clock, {
+          sleep: { value: (wait: Duration.Duration) => clock.sleep(Duration.sum(wait, Duration.millis(400))) }
+        })
+        const error = yield* Effect.flip(Effect.provideService(register, Clock.Clock, late))
+        assert.strictEqual(error._tag, "RegistrationTimeout")
+        assert.deepStrictEqual(yield* attemptTimes, [0])
+      }).pipe(Effect.provide(configured({ deadline: "300 millis" })))
+    )
+
     it.effect("ends at the deadline while an earlier call for the same worker is still running", () =>
       Effect.gen(function* () {
         yield* registers([always(hang)])
@@ -406,6 +419,11 @@ describe("case 6: the port has a bug", () => {
   it.effect.each([
     ["an object without a prototype", Object.create(null)],
     ["an object whose toString throws", { toString: () => assert.fail("read") }],
+    ["a proxy that cannot be read", new Proxy({}, { getPrototypeOf: () => assert.fail("read") })],
+    [
+      "an error whose message throws",
+      Object.defineProperty(new Error(), "message", { get: () => assert.fail() })
+    ],
     ["nothing", undefined]
   ] as const)("a port that dies with %s does not take the caller along", ([, defect]) =>
     Effect.gen(function* () {

@@ -17,6 +17,7 @@ import {
   Random,
   Result,
   Schedule,
+  Schema,
   Stream
 } from "effect"
 import { nextGeneration } from "./Generation.ts"
@@ -189,7 +190,7 @@ const make = Effect.gen(function* () {
     uninterruptibly((fiber, restore) => {
       // Every member takes its turn now, so that a call made later comes later, however long this batch takes.
       const clock = fiber.getRef(Clock.Clock)
-      const members = Array.from(workers, (worker) => ({
+      const members = Array.from(workers).map((worker) => ({
         worker,
         turn: turns.take(worker.id, "register"),
         generation: nextGeneration(clock.currentTimeMillisUnsafe())
@@ -199,7 +200,8 @@ const make = Effect.gen(function* () {
           Effect.result(run(new Call(turn, generation, worker), sendRegister(worker), fiber, restore))
         )
       return restore(Effect.forEach(members, runMember, { concurrency: config.batchConcurrency })).pipe(
-        Effect.onInterrupt(() => Effect.sync(() => members.forEach(({ turn }) => turns.end(turn))))
+        // However it ends, those that were not begun keep no turn.
+        Effect.onExit(() => Effect.sync(() => members.forEach(({ turn }) => turns.end(turn))))
       )
     })
 
@@ -345,7 +347,9 @@ const retrySchedule = (config: RegistrationSettings, turns: WorkerTurns) =>
     // The wait itself: it stands here, and not in Effect.retry, because a later unregister ends it.
     Schedule.modifyDelay(({ duration, input }) =>
       Effect.as(turns.pause(input.call.turn, duration), Duration.zero)
-    )
+    ),
+    // On a busy machine a wait may end later than it was meant to.
+    Schedule.while(({ input }) => leavesTime(input.call, Duration.zero, config))
   )
 
 /**
@@ -408,6 +412,18 @@ const leavesTime = (call: Call, wait: Duration.Duration, { deadline }: Registrat
 
 /** Whatever an adapter did, as one of the three errors of the port: a defect never reaches the caller. */
 const toSchedulerError = (cause: Cause.Cause<SchedulerError>): SchedulerError => {
+  try {
+    return classify(cause)
+  } catch {
+    // What an adapter failed or died with is its own value, which may throw when it is read.
+    return new SchedulerFault({
+      message: "the scheduler's adapter failed with something that cannot be read",
+      retryable: false
+    })
+  }
+}
+
+const classify = (cause: Cause.Cause<SchedulerError>): SchedulerError => {
   for (const reason of cause.reasons) {
     if (Cause.isFailReason(reason)) {
       return isSchedulerError(reason.error)
@@ -424,12 +440,13 @@ const isSchedulerError = (error: unknown): error is SchedulerError =>
   error instanceof SchedulerRejected ||
   error instanceof SchedulerFault
 
-const fault = (what: string, cause: unknown) =>
-  new SchedulerFault({
-    message: cause instanceof Error ? `${what}: ${cause.message}` : what,
-    retryable: false,
-    cause
-  })
+const fault = (what: string, cause: unknown): SchedulerFault => {
+  encodeCause(cause) // throws now if it would throw where the error is logged or stored
+  const message = cause instanceof Error ? `${what}: ${cause.message}` : what
+  return new SchedulerFault({ message, retryable: false, cause })
+}
+
+const encodeCause = Schema.encodeUnknownSync(Schema.Defect())
 
 /** How a call that did not succeed ended, in the caller's terms. */
 const toRegistrationError = (

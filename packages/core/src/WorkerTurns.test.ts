@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Duration, Effect, Exit, Fiber } from "effect"
+import { Clock, Duration, Effect, Exit, Fiber } from "effect"
 import { TestClock } from "effect/testing"
 import { WorkerId } from "./WorkerId.ts"
 import { WorkerTurns } from "./WorkerTurns.ts"
@@ -73,6 +73,31 @@ describe("WorkerTurns", () => {
       assert.isTrue(Exit.isFailure(yield* Effect.exit(turns.begin(notBegun))))
       turns.end(pausing)
       yield* turns.begin(unregistration)
+    })
+  )
+
+  it.effect("an unregistration in the moment in which a pause is over ends the registration as well", () =>
+    Effect.gen(function* () {
+      const turns = new WorkerTurns()
+      const pausing = turns.take(a, "register")
+      yield* turns.begin(pausing)
+      let wakeUp = () => {}
+      const clock: Clock.Clock = Object.create(yield* Clock.Clock, {
+        sleep: {
+          value: () =>
+            Effect.callback<void>((resume) => {
+              wakeUp = () => resume(Effect.void)
+            })
+        }
+      })
+      const pause = yield* turns
+        .pause(pausing, Duration.seconds(1))
+        .pipe(Effect.exit, Effect.provideService(Clock.Clock, clock), Effect.forkChild)
+      yield* Effect.yieldNow
+
+      turns.take(a, "unregister")
+      wakeUp()
+      assert.isTrue(Exit.isFailure(yield* Fiber.join(pause)))
     })
   )
 
