@@ -217,6 +217,14 @@ describe("what is printed", () => {
     assert.match((await register(["-"], lines(...bad))).output, /… and 10 more/)
   })
 
+  it("keeps control characters of the data away from the terminal", async () => {
+    const escape = "\u001b]0;title\u0007\u009b31m\u202e"
+    const header = await register(["-", "--format", "csv"], `id,${escape}\n`)
+    assert.match(header.errors, /Columns of the file: id, \?\]0;title\?\?31m\?\n$/)
+    const kind = await register(["-"], lines({ apiVersion: "v1", kind: `${escape}\nPod` }))
+    assert.match(kind.output, /received a \?\]0;title\?\?31m\? Pod \(v1\)/)
+  })
+
   const hasScript = spawnSync("script", ["--version"]).status === 0
   it.skipIf(!hasScript)(
     `shows a progress bar on a terminal, and clears it${hasScript ? "" : " (skipped: there is no `script` of util-linux)"}`,

@@ -1,6 +1,9 @@
 /**
  * `muster unregister`, against the embedded scheduler, a real service, and none.
  */
+import { spawn } from "node:child_process"
+import { once } from "node:events"
+import { fileURLToPath } from "node:url"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Runtime } from "effect"
@@ -73,4 +76,16 @@ describe("muster unregister", () => {
       assert.strictEqual((yield* run(["a", "--scheduler", "nope"])).code, 2)
     })
   )
+
+  it("ends as it would when nobody reads what it prints", async () => {
+    const bin = fileURLToPath(new URL("../src/bin.ts", import.meta.url))
+    const ids = Array.from({ length: 2000 }, (_, index) => `w${index}`)
+    const child = spawn(process.execPath, [bin, "unregister", ...ids])
+    let errors = ""
+    child.stderr.on("data", (data: Buffer) => (errors += data.toString()))
+    child.stdout.destroy()
+    await once(child, "close")
+    assert.strictEqual(errors, "")
+    assert.strictEqual(child.exitCode, 0)
+  }, 60_000)
 })

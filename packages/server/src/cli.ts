@@ -7,6 +7,7 @@ import { Cause, Config, Console, Effect, Exit, Layer, Option, References, Runtim
 import { CliError, Command } from "effect/cli"
 import { serve } from "./commands/serve.ts"
 import { ProcessSignals } from "./Termination.ts"
+import { printable } from "./TerminalText.ts"
 import { version } from "./version.ts"
 import { WrongUsage } from "./WrongUsage.ts"
 
@@ -46,7 +47,7 @@ const explain = (cause: Cause.Cause<unknown>): Effect.Effect<void> => {
   const error = Cause.squash(cause)
   if (CliError.isCliError(error)) return Effect.void
   const isExpected = cause.reasons.some(Cause.isFailReason) && error instanceof Error
-  return Console.error(isExpected ? error.message : Cause.pretty(cause))
+  return Console.error(isExpected ? error.message.split("\n").map(printable).join("\n") : Cause.pretty(cause))
 }
 
 const exitCode = (exit: Exit.Exit<unknown, unknown>, signals: ProcessSignals): number => {
@@ -57,8 +58,21 @@ const exitCode = (exit: Exit.Exit<unknown, unknown>, signals: ProcessSignals): n
   return Runtime.getErrorExitCode(error)
 }
 
+/**
+ * Whoever reads what is printed may go away first: `| head -1`, a log collector that is restarted. What is written
+ * after that is lost; the work goes on, and a service with it.
+ */
+const outliveReaders = (): void => {
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on("error", (error: NodeJS.ErrnoException) => {
+      if (error.code !== "EPIPE") throw error
+    })
+  }
+}
+
 /** Runs `muster` with these arguments, and ends the process. */
 export const main = (args: ReadonlyArray<string>): void => {
+  outliveReaders()
   const signals = new ProcessSignals()
   const run = Runtime.makeRunMain(({ fiber, teardown }) => {
     signals.attach(fiber)

@@ -7,6 +7,7 @@ import { Console, Effect, Option, Schema } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import { deleteWorker, parseAddress } from "../register/MusterService.ts"
 import { NotAllDone } from "../register/RegisterFile.ts"
+import { printable } from "../TerminalText.ts"
 import { WrongUsage } from "../WrongUsage.ts"
 import { configuration, logging, registrationLayer, schedulerName } from "./registration.ts"
 
@@ -112,7 +113,9 @@ export const unregister = Command.make(
       Console.log(
         flags.json
           ? JSON.stringify(outcome)
-          : `${outcome.id}  ${outcome.result}${outcome.error === undefined ? "" : `: ${outcome.error}`}`
+          : printable(
+              `${outcome.id}  ${outcome.result}${outcome.error === undefined ? "" : `: ${outcome.error}`}`
+            )
       )
     )
     const failures = outcomes.filter(({ result }) => result === "failed").length

@@ -4,6 +4,7 @@
 import { Duration } from "effect"
 import { where } from "../fleetfile/FleetRow.ts"
 import type { Format } from "../fleetfile/Format.ts"
+import { printable } from "../TerminalText.ts"
 import { count } from "./ProgressBar.ts"
 import type { Tally } from "./Tally.ts"
 
@@ -73,7 +74,9 @@ export const render = (summary: Summary): string => {
           `Report: ${report.path} (${rows(report.size)}). When the cause is removed: muster register ${quote(report.path)}`
         ]),
     ...notes(summary).flatMap((note) => ["", note])
-  ].join("\n")
+  ]
+    .map(printable)
+    .join("\n")
 }
 
 const labelWidth = 24
