@@ -179,6 +179,7 @@ describe("exit codes", () => {
       some,
       /its directory does not exist/
     ],
+    ["a report without a name", 2, ["-", "--report", ""], some, /not the name of a file/],
     ["a worker that is invalid", 1, ["-"], lines(worker("a"), { id: "b" }), /1 of 2 rows failed/],
     ["JSON that breaks off", 1, ["-"], `[${JSON.stringify(worker("a"))},`, /cannot be read beyond character/],
     ["nothing to register", 0, ["-"], "", /^$/],
@@ -284,6 +285,39 @@ describe("--report", () => {
     assert.strictEqual(readFileSync(report, "utf8"), "kept\n")
     assert.isFalse(existsSync(`${report}.part`))
   })
+
+  it("never takes the place of the file that is registered", async () => {
+    const path = temporary("again.ndjson.part", lines({ id: "b" }))
+    const { code, errors } = await register([
+      path,
+      "--format",
+      "ndjson",
+      "--report",
+      temporary("again.ndjson")
+    ])
+    assert.match(errors, /which is the file to be registered/)
+    assert.strictEqual(code, 2)
+    assert.strictEqual(readFileSync(path, "utf8"), lines({ id: "b" }))
+  })
+
+  it("goes to standard output before the summary, also when that is a file", () => {
+    const path = temporary("output.txt")
+    const command = `echo '{"id":"b"}' | '${process.execPath}' ${bin} register - --json --report /dev/stdout > '${path}'`
+    spawnSync("sh", ["-c", command], { cwd: root, env: environment() })
+    const [row, summary] = readFileSync(path, "utf8").split("\n")
+    assert.match(row ?? "", /^\{"id":"b","error":/)
+    assert.match(summary ?? "", /"failed":1,.*"report":"\/dev\/stdout"/)
+  })
+
+  it.skipIf(!existsSync("/dev/full"))(
+    "that could not be written is not spoken of as if it were there",
+    async () => {
+      const { code, errors, output } = await register(["-", "--report", "/dev/full"], lines({ id: "b" }))
+      assert.match(errors, /Cannot write the report \/dev\/full: ENOSPC/)
+      assert.notInclude(output, "/dev/full")
+      assert.strictEqual(code, 1)
+    }
+  )
 
   it("holds everything that is left when the command is interrupted", async () => {
     const amount = 50_000

@@ -67,7 +67,7 @@ export const registerFile = Effect.fnUntraced(function* <E, R>(
 > {
   const startedAt = yield* Clock.monotonicTimeNanos
   const file = yield* FleetFile.open(options.file, options)
-  const report = options.report === undefined ? undefined : yield* Report.open(options.report)
+  const report = options.report === undefined ? undefined : yield* Report.open(options.report, options.file)
   const ledger = new Ledger(report)
 
   // Where the file breaks off, what was read before is seen through first.
@@ -114,7 +114,7 @@ export const registerFile = Effect.fnUntraced(function* <E, R>(
       elapsed,
       stopped: isInterrupted ? "interrupted" : Exit.isFailure(exit) ? "error" : undefined,
       report:
-        report === undefined
+        report === undefined || Exit.isFailure(written)
           ? undefined
           : { path: report.path, size: report.size(), isComplete: file.size !== undefined }
     }

@@ -13,10 +13,13 @@ import {
   Runtime,
   Schema,
   type Scope,
-  Semaphore
+  Semaphore,
+  Stdio,
+  Stream
 } from "effect"
 import { reasonOf } from "../fleetfile/FleetFile.ts"
 import { type FleetRow, where } from "../fleetfile/FleetRow.ts"
+import { WrongUsage } from "../WrongUsage.ts"
 import type { Failure } from "./Tally.ts"
 
 export class ReportError extends Schema.TaggedError<ReportError>("@muster/server/ReportError")(
@@ -39,10 +42,17 @@ export interface Report {
 }
 
 const flushAt = 64 * 1024
+const standardOutput = "/dev/stdout"
 
 export const open = Effect.fnUntraced(function* (
-  path: string
-): Effect.fn.Return<Report, ReportError, FileSystem.FileSystem | Scope.Scope> {
+  path: string,
+  input: string
+): Effect.fn.Return<Report, ReportError | WrongUsage, FileSystem.FileSystem | Stdio.Stdio | Scope.Scope> {
+  if (path === "" || path === "-") {
+    return yield* new WrongUsage({
+      message: `--report ${JSON.stringify(path)} is not the name of a file. For standard output say --report /dev/stdout.`
+    })
+  }
   const fs = yield* FileSystem.FileSystem
   const failed = Effect.mapError((error: PlatformError.PlatformError) => {
     const reason = error.reason._tag === "NotFound" ? "its directory does not exist" : reasonOf(error)
@@ -50,10 +60,21 @@ export const open = Effect.fnUntraced(function* (
   })
   // What is there and is not a file (a pipe, /dev/stdout) is written to, never replaced.
   const existing = yield* Effect.option(fs.stat(path))
-  const isReplaced = existing._tag === "None" || existing.value.type === "File"
+  // What a shell has redirected standard output to is the shell's: it is written to as well.
+  const isReplaced = !isDevice(path) && (existing._tag === "None" || existing.value.type === "File")
   const target = isReplaced ? `${path}.part` : path
+  if (isReplaced && (yield* isSameFile(target, input))) {
+    return yield* new WrongUsage({
+      message: `--report ${path} is written to ${target} first, which is the file to be registered. Rename it, or choose another report.`
+    })
+  }
   // FileSystem writes at positions, which a pipe does not have, unless it appends.
-  const file = yield* failed(fs.open(target, { flag: isReplaced ? "w" : "a" }))
+  const file =
+    path === standardOutput ? undefined : yield* failed(fs.open(target, { flag: isReplaced ? "w" : "a" }))
+  // Opened a second time, a file that standard output goes to would be written from its beginning by both.
+  const stdio = yield* Stdio.Stdio
+  const write = (bytes: Uint8Array) =>
+    file === undefined ? Stream.run(Stream.succeed(bytes), stdio.stdout()) : file.writeAll(bytes)
   let isComplete = false
   yield* Effect.addFinalizer(() =>
     isReplaced && !isComplete && size === 0 ? Effect.ignore(fs.remove(target)) : Effect.void
@@ -66,7 +87,7 @@ export const open = Effect.fnUntraced(function* (
   const flush = Effect.suspend(() => {
     const text = buffer
     buffer = ""
-    return text === "" ? Effect.void : failed(file.writeAll(encoder.encode(text)))
+    return text === "" ? Effect.void : failed(write(encoder.encode(text)))
   }).pipe(lock.withPermits(1))
 
   return {
@@ -79,7 +100,11 @@ export const open = Effect.fnUntraced(function* (
         return buffer.length < flushAt ? Effect.void : flush
       }),
     complete: flush.pipe(
-      Effect.andThen(isReplaced ? failed(Effect.andThen(file.sync, fs.rename(target, path))) : Effect.void),
+      Effect.andThen(
+        isReplaced && file !== undefined
+          ? failed(Effect.andThen(file.sync, fs.rename(target, path)))
+          : Effect.void
+      ),
       Effect.andThen(
         Effect.sync(() => {
           isComplete = true
@@ -87,6 +112,16 @@ export const open = Effect.fnUntraced(function* (
       )
     )
   }
+})
+
+const isDevice = (path: string): boolean => /^\/(?:dev|proc)\//.test(path)
+
+const isSameFile = Effect.fnUntraced(function* (one: string, other: string) {
+  const fs = yield* FileSystem.FileSystem
+  return yield* Effect.orElseSucceed(
+    Effect.zipWith(fs.realPath(one), fs.realPath(other), (one, other) => one === other),
+    () => false
+  )
 })
 
 /** One line of a report. A row that is not an object is kept as text: it cannot be registered as it is either. */
