@@ -162,6 +162,14 @@ describe("exit codes", () => {
     ["an unknown scheduler", 2, ["-", "--scheduler", "nope"], some, /--scheduler/],
     ["no concurrency", 2, ["-", "--concurrency", "0"], some, /--concurrency must be 1 or more/],
     ["--server that is no address", 2, ["-", "--server", "localhost"], some, /not the address/],
+    ["--server with a password", 2, ["-", "--server", "http://me:secret@h"], some, /without user, password/],
+    [
+      "--server with a query",
+      2,
+      ["-", "--server", "http://h/?a=b"],
+      some,
+      /without user, password, \? and #/
+    ],
     [
       "--server and --scheduler",
       2,
@@ -418,5 +426,58 @@ describe("--server", () => {
     const { code, output } = await register(["-", "--server", server.url], lines(worker("a")))
     assert.match(output, /answered with status 404: is it a Muster service\?/)
     assert.strictEqual(code, 1)
+  })
+
+  it("that says nothing is given up after the attempt time-out, and the retries are counted", async () => {
+    await using server = await serve(() => {})
+    const { code, output } = await register(["-", "--server", server.url], lines(worker("a")), {
+      MUSTER_ATTEMPT_TIMEOUT: "100 millis",
+      MUSTER_BASE_BACKOFF: "1 millis",
+      MUSTER_MAX_RETRIES: "2"
+    })
+    assert.match(output, /has not answered for 100ms \(MUSTER_ATTEMPT_TIMEOUT\)/)
+    assert.match(output, /\n {2}retries +2\n/)
+    assert.strictEqual(code, 1)
+  })
+
+  it("that accepts without waiting is asked again at a measured pace", async () => {
+    let requests = 0
+    await using server = await serve((_, response) => {
+      requests++
+      response.end('{"line":1,"status":202}\n')
+    })
+    const { code, output } = await register(["-", "--server", server.url, "--wait", "1s"], lines(worker("a")))
+    assert.match(output, /\n {2}accepted +1\n/)
+    assert.isAtMost(requests, 4)
+    assert.strictEqual(code, 1)
+  })
+
+  it("that answers a line twice is believed once", async () => {
+    await using server = await serve((_, response) =>
+      response.end('{"line":1,"status":200}\n{"line":1,"status":200}\n{"line":9,"status":200}\n')
+    )
+    const { output } = await register(["-", "--server", server.url, "--json"], lines(worker("a")))
+    assert.strictEqual(JSON.parse(output).registered, 1)
+  })
+
+  it("that redirects says where to, and one that is away for long is not waited for", async () => {
+    await using moved = await serve((_, response) =>
+      response.writeHead(308, { location: "https://muster.example/v1/workers/batch" }).end()
+    )
+    assert.match(
+      (await register(["-", "--server", moved.url], lines(worker("a")))).output,
+      /redirects to https:\/\/muster\.example\/v1\/workers\/batch\. If that is the service, give its address/
+    )
+    await using closed = await serve((_, response) =>
+      response.writeHead(503, { "retry-after": "Fri, 31 Dec 9999 23:59:59 GMT" }).end()
+    )
+    assert.match(
+      (await register(["-", "--server", closed.url], lines(worker("a")))).output,
+      /status 503: .* It asks to come back in \d+ seconds\./
+    )
+    const tls = await register(["-", "--server", moved.url.replace("http:", "https:")], lines(worker("a")), {
+      MUSTER_MAX_RETRIES: "0"
+    })
+    assert.match(tls.output, /cannot be reached: it does not speak TLS, so its address begins with http:/)
   })
 })

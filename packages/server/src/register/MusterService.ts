@@ -1,7 +1,7 @@
 /**
  * A running Muster service, as the commands see it: where it is, what it answers, and why it could not.
  */
-import { Effect, Option, Predicate, Runtime, Schema, Stream } from "effect"
+import { Clock, Effect, Option, Predicate, Runtime, Schema, Stream } from "effect"
 import { Ndjson } from "effect/encoding"
 import { HttpClient, type HttpClientError, HttpClientRequest, type HttpClientResponse } from "effect/http"
 import { WrongUsage } from "../WrongUsage.ts"
@@ -41,10 +41,18 @@ export type BatchResult = typeof BatchResult.Type
 export const parseAddress = (address: string): Effect.Effect<string, WrongUsage> =>
   Option.match(Option.liftThrowable(() => new URL(address))(), {
     onNone: () => Effect.fail(wrongAddress(address)),
-    onSome: ({ protocol }) =>
-      protocol === "http:" || protocol === "https:"
-        ? Effect.succeed(address.replace(/\/+$/, ""))
-        : Effect.fail(wrongAddress(address))
+    onSome: ({ hash, href, password, protocol, search, username }) => {
+      if (protocol !== "http:" && protocol !== "https:") return Effect.fail(wrongAddress(address))
+      // Messages, summaries and reports name the address; a password must not come to be in one.
+      return username + password + search + hash === ""
+        ? Effect.succeed(href.replace(/\/+$/, ""))
+        : Effect.fail(
+            new WrongUsage({
+              message:
+                "--server takes an address without user, password, ? and #, such as http://127.0.0.1:7070"
+            })
+          )
+    }
   })
 
 const wrongAddress = (address: string) =>
@@ -112,24 +120,41 @@ const succeeded = Effect.fnUntraced(function* (
   response: HttpClientResponse.HttpClientResponse
 ): Effect.fn.Return<HttpClientResponse.HttpClientResponse, ServiceUnavailable> {
   if (response.status >= 200 && response.status < 300) return response
-  const retryAfter = Number(response.headers["retry-after"])
+  const { location, "retry-after": retryAfter } = response.headers
+  if (response.status < 400 && location !== undefined) {
+    return yield* new ServiceUnavailable({
+      message: `${address} redirects to ${location.slice(0, 200)}. If that is the service, give its address with --server.`,
+      retryable: false
+    })
+  }
   return yield* refused(
     address,
     response.status,
     yield* problemOf(response),
-    Number.isFinite(retryAfter) ? retryAfter : undefined
+    secondsUntil(retryAfter, yield* Clock.currentTimeMillis)
   )
 })
 
-const refused = (address: string, status: number, problem: Problem | undefined, retryAfter?: number) =>
-  new ServiceUnavailable({
-    message:
-      problem === undefined
-        ? `${address} answered with status ${status}: is it a Muster service?`
-        : `${address} answered with status ${status}: ${describe(problem)}`,
-    retryable: isRetryable(status),
+/** A `Retry-After` is a number of seconds or a date (RFC 9110). */
+const secondsUntil = (retryAfter: string | undefined, now: number): number | undefined => {
+  if (retryAfter === undefined) return undefined
+  const seconds = /^\d+$/.test(retryAfter) ? Number(retryAfter) : (Date.parse(retryAfter) - now) / 1000
+  return Number.isFinite(seconds) ? Math.max(0, seconds) : undefined
+}
+
+/** The longest `Retry-After` that is obeyed, in seconds: nobody watches a command for longer. */
+const longestRetryAfter = 600
+
+const refused = (address: string, status: number, problem: Problem | undefined, retryAfter?: number) => {
+  const isTooLong = retryAfter !== undefined && retryAfter > longestRetryAfter
+  const reason = problem === undefined ? "is it a Muster service?" : describe(problem)
+  const later = isTooLong ? ` It asks to come back in ${Math.ceil(retryAfter)} seconds.` : ""
+  return new ServiceUnavailable({
+    message: `${address} answered with status ${status}: ${reason}${later}`,
+    retryable: isRetryable(status) && !isTooLong,
     retryAfter
   })
+}
 
 /** Whether the same request can be answered differently later (RFC 9110). */
 export const isRetryable = (status: number): boolean => status >= 500 || status === 408 || status === 429
@@ -159,6 +184,9 @@ const unreachable = (address: string) => (error: HttpClientError.HttpClientError
 
 /** The innermost reason, which is the one that names address and cause (`connect ECONNREFUSED 127.0.0.1:7070`). */
 const rootCause = (error: unknown): string => {
+  if (Predicate.hasProperty(error, "code") && error.code === "ERR_SSL_WRONG_VERSION_NUMBER") {
+    return "it does not speak TLS, so its address begins with http:// rather than https://"
+  }
   if (Predicate.hasProperty(error, "cause") && error.cause !== undefined) return rootCause(error.cause)
   if (error instanceof AggregateError && error.errors.length > 0) return rootCause(error.errors[0])
   return error instanceof Error && error.message !== "" ? error.message : String(error)

@@ -18,6 +18,8 @@ const batchSize = 500
 const batchDelay = "200 millis"
 /** The longest wait that a service grants in one request, in seconds. */
 const longestWait = 60
+/** The pause before accepted workers are asked about again, should the service answer sooner than it was asked to. */
+const pauseBetweenWaits = "500 millis"
 
 export interface ServiceOptions {
   readonly address: string
@@ -31,7 +33,7 @@ export const registerThroughService = (options: ServiceOptions) =>
     rows: Stream.Stream<FleetRow, E>,
     ledger: Ledger
   ): Effect.fn.Return<void, E | ReportError, HttpClient.HttpClient> {
-    const submission = new Submission(options, ledger, retrySchedule(yield* RegistrationConfig))
+    const submission = new Submission(options, ledger, yield* RegistrationConfig)
     yield* rows.pipe(
       Stream.mapEffect((row) => ledger.admit(row)),
       Stream.filter(Predicate.isNotUndefined),
@@ -61,15 +63,17 @@ class Submission {
   private readonly options: ServiceOptions
   private readonly ledger: Ledger
   private readonly retry: Retry
+  private readonly attemptTimeout: Duration.Duration
   /** Set when the service has stayed away for all retries: nothing more is sent. */
   private gone: ServiceUnavailable | undefined
   /** Set when nothing of a whole batch was registered in time: waiting for the next one would only add up. */
   private isStalled = false
 
-  constructor(options: ServiceOptions, ledger: Ledger, retry: Retry) {
+  constructor(options: ServiceOptions, ledger: Ledger, config: RegistrationSettings) {
     this.options = options
     this.ledger = ledger
-    this.retry = retry
+    this.retry = retrySchedule(config)
+    this.attemptTimeout = config.attemptTimeout
   }
 
   readonly submit = Effect.fnUntraced(
@@ -85,9 +89,10 @@ class Submission {
       const end = isWaiting ? startedAt + Duration.toMillis(wait) : startedAt
       // What is neither registered nor refused: not answered yet, or accepted.
       const open = new Map<Admitted, Progress>(batch.map((admitted) => [admitted, "unsent"]))
+      const sent = new Set<Admitted>()
       let secondsLeft = isWaiting ? seconds(end - startedAt) : undefined
       while (this.gone === undefined) {
-        const attempt = Effect.suspend(() => this.post(open, startedAt, secondsLeft))
+        const attempt = Effect.suspend(() => this.post(open, sent, startedAt, secondsLeft))
         const result = yield* Effect.result(Effect.retry(attempt, this.retry))
         if (result._tag === "Failure") {
           if (result.failure._tag === "ReportError") return yield* result.failure
@@ -95,6 +100,7 @@ class Submission {
         }
         const left = end - (yield* Clock.currentTimeMillis)
         if (open.size === 0 || left <= 0) break
+        yield* Effect.sleep(pauseBetweenWaits)
         secondsLeft = seconds(left)
       }
       if (isWaiting) this.isStalled = this.ledger.tally.registered === registeredBefore && open.size > 0
@@ -113,16 +119,24 @@ class Submission {
   /** One request for everything that is open. Succeeds when each has an answer. */
   private post(
     open: Map<Admitted, Progress>,
+    sent: Set<Admitted>,
     startedAt: number,
     waitSeconds: number | undefined
   ): Effect.Effect<void, ServiceUnavailable | ReportError, HttpClient.HttpClient> {
     const members = Array.from(open.keys())
     const body = members.map(({ row }) => `${JSON.stringify(row.input)}\n`).join("")
     const answered = new Set<Admitted>()
+    for (const [admitted, state] of open) {
+      if (state === "unsent" && sent.has(admitted)) this.ledger.tally.retries++
+      sent.add(admitted)
+    }
+    const patience = Duration.sum(this.attemptTimeout, Duration.seconds(waitSeconds ?? 0))
     return postBatch(this.options.address, body, waitSeconds).pipe(
+      // Every answer restarts the clock: a batch may take long, silence may not.
+      Stream.timeoutOrElse({ duration: patience, orElse: () => Stream.fail(this.silent(patience)) }),
       Stream.runForEach((result) => {
         const admitted = members[result.line - 1]
-        if (admitted === undefined) return Effect.void
+        if (admitted === undefined || answered.has(admitted)) return Effect.void
         answered.add(admitted)
         if (result.status === 202) {
           open.set(admitted, "accepted")
@@ -139,6 +153,13 @@ class Submission {
         )
       )
     )
+  }
+
+  private silent(patience: Duration.Duration) {
+    return new ServiceUnavailable({
+      message: `The service at ${this.options.address} has not answered for ${Duration.format(patience)} (MUSTER_ATTEMPT_TIMEOUT). Check that the address is right and look at its log.`,
+      retryable: true
+    })
   }
 
   private endedEarly() {
