@@ -30,6 +30,17 @@ describe("the progress bar", () => {
     assert.include(line(10_000), "15m 00s left")
   })
 
+  it("leaves parts out on a narrow terminal, and never half a number", () => {
+    const at = (columns: number) =>
+      render({ settled: 500, failed: 2, total: 2000, isEstimate: false }, 5, columns).trim()
+    assert.strictEqual(at(43), "25%  500/2,000  100/s  15s left  2 failed")
+    assert.strictEqual(at(40), "25%  500/2,000  15s left  2 failed")
+    assert.strictEqual(at(30), "25%  500/2,000  2 failed")
+    assert.strictEqual(at(20), "25%  2 failed")
+    assert.strictEqual(at(8), "25%")
+    assert.strictEqual(at(3), "")
+  })
+
   it("fits into a narrow terminal, without wrapping", () => {
     for (const columns of [1, 20, 40, 60, 80]) {
       const line = render({ settled: 500, failed: 2, total: 2000, isEstimate: false }, 5, columns)

@@ -36,26 +36,33 @@ export const show = Effect.fnUntraced(function* (
 
 const widestBar = 24
 
-/** One line of at most `columns` - 1 characters. */
+/** One line of at most `columns` - 1 characters. Where that is too little for all, what matters least is left out. */
 export const render = (progress: Progress, elapsedSeconds: number, columns: number): string => {
   const { failed, isEstimate, settled, total } = progress
   const rate = elapsedSeconds > 0 ? settled / elapsedSeconds : 0
   const share = total === undefined || total === 0 ? undefined : Math.min(1, settled / total)
-  const parts = [
-    share === undefined ? undefined : `${Math.floor(share * 100)}%`.padStart(4),
+  const percent = share === undefined ? "" : `${Math.floor(share * 100)}%`.padStart(4)
+  const done =
     total === undefined
       ? count(settled)
-      : `${count(settled)}/${isEstimate ? "~" : ""}${count(Math.max(total, settled))}`,
-    `${count(Math.round(rate))}/s`,
+      : `${count(settled)}/${isEstimate ? "~" : ""}${count(Math.max(total, settled))}`
+  const perSecond = `${count(Math.round(rate))}/s`
+  const left =
     share === undefined || rate === 0 || total === undefined
-      ? undefined
-      : `${formatSeconds(Math.max(0, total - settled) / rate)} left`,
-    `${count(failed)} failed`
-  ].filter((part) => part !== undefined)
-  const words = parts.join("  ")
+      ? ""
+      : `${formatSeconds(Math.max(0, total - settled) / rate)} left`
+  const failures = `${count(failed)} failed`
+  const lines = [
+    [percent, done, perSecond, left, failures],
+    [percent, done, left, failures],
+    [percent, done, failures],
+    [percent, failures],
+    [percent === "" ? count(settled) : percent],
+    []
+  ].map((parts) => parts.filter((part) => part !== "").join("  "))
+  const words = lines.find((line) => line.length < columns) ?? ""
   const room = Math.min(widestBar, columns - 2 - words.length)
-  const line = share === undefined || room < 8 ? words : `${bar(share, room)} ${words}`
-  return line.slice(0, Math.max(0, columns - 1))
+  return share === undefined || room < 8 || words !== lines[0] ? words : `${bar(share, room)} ${words}`
 }
 
 const bar = (share: number, width: number): string => {

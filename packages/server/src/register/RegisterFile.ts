@@ -4,6 +4,7 @@
 import {
   Cause,
   Clock,
+  Config,
   Console,
   Duration,
   Effect,
@@ -80,7 +81,7 @@ export const registerFile = Effect.fnUntraced(function* <E, R>(
   )
 
   const work = Effect.gen(function* () {
-    if (options.progress && (yield* (yield* Stdio.Stdio).stderrIsTerminal)) {
+    if (options.progress && (yield* canRedraw)) {
       yield* ProgressBar.show(() => progressOf(file, ledger))
     }
     yield* registerAll(rows, ledger)
@@ -132,6 +133,12 @@ export const registerFile = Effect.fnUntraced(function* <E, R>(
     })
   }
   if (failed > 0) return yield* new NotAllDone({ message: `${failed} of ${ledger.read} rows failed.` })
+})
+
+/** A terminal that is `dumb` shows what redraws a line as it stands. */
+const canRedraw = Effect.gen(function* () {
+  const terminal = yield* Config.String("TERM").pipe(Config.withDefault(""), Effect.orDie)
+  return terminal !== "dumb" && (yield* (yield* Stdio.Stdio).stderrIsTerminal)
 })
 
 const markComplete = (ledger: Ledger) =>
