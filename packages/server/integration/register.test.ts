@@ -156,6 +156,7 @@ describe("exit codes", () => {
       "sn,cpu\n",
       /Columns of the file: sn, cpu/
     ],
+    ["a CSV with semicolons", 2, ["-", "--format", "csv"], "id;cores\na;1\n", /separated by ";"/],
     ["--column for what is no CSV", 2, ["-", "--column", "id=id"], some, /--column is for CSV/],
     ["an unknown format", 2, ["-", "--format", "xml"], some, /format/],
     ["a content of no format", 2, ["-"], "hello world\n", /--format csv\|ndjson\|json\|yaml/],
@@ -217,6 +218,21 @@ describe("what is printed", () => {
     assert.strictEqual(errors, "2 of 4 rows failed.\n")
   })
 
+  it("names the rows that are not UTF-8 instead of registering them with letters replaced", async () => {
+    const path = temporary("latin1.csv")
+    const header = "id,capabilities.cpuCores,capabilities.memoryMb,note,metadata.labels.place\n"
+    const rows = "a,1,1,,Zürich\nb,1,1,Füße,Bern\nc,1,1,,Genf\n"
+    writeFileSync(path, header + rows, "latin1")
+    const { code, output } = await register([path])
+    assert.match(output, /^2 workers registered, 1 failed in /)
+    assert.match(output, /line 2 .*expected UTF-8 text, received bytes that are none/)
+    assert.strictEqual(code, 1)
+    writeFileSync(path, `${header}d,1,1,,caf\u00e9`, "latin1")
+    assert.strictEqual((await register([path])).code, 1)
+    writeFileSync(path, `${header}${rows}d,1,1,,\ufffd\n`)
+    assert.strictEqual((await register([path])).code, 0)
+  })
+
   it("says so when the file is empty", async () => {
     assert.match((await register(["-"], "\n")).output, /The file has no workers: nothing to do\./)
   })
@@ -235,6 +251,16 @@ describe("what is printed", () => {
   })
 
   const hasScript = spawnSync("script", ["--version"]).status === 0
+  it.skipIf(!hasScript)("has no bar on a terminal that cannot redraw a line", () => {
+    const command = `'${process.execPath}' ${bin} register examples/fleet/workers.ndjson`
+    const { stdout } = spawnSync("script", ["-qec", command, "/dev/null"], {
+      cwd: root,
+      env: environment({ TERM: "dumb" }),
+      encoding: "utf8"
+    })
+    assert.notInclude(stdout, "\u001b")
+  })
+
   it.skipIf(!hasScript)(
     `shows a progress bar on a terminal, and clears it${hasScript ? "" : " (skipped: there is no `script` of util-linux)"}`,
     async () => {

@@ -147,6 +147,12 @@ export const resolve = Effect.fnUntraced(function* (
   mappings: ReadonlyArray<ColumnMapping>
 ): Effect.fn.Return<ReadonlyArray<Column>, WrongUsage> {
   const names = header.map((name) => name.trim())
+  const separator = names.length === 1 ? /[;\t|]/.exec(names[0] ?? "")?.[0] : undefined
+  if (separator !== undefined) {
+    return yield* new WrongUsage({
+      message: `The header is a single column, ${JSON.stringify(names[0]?.slice(0, 200))}: its cells seem to be separated by ${JSON.stringify(separator)}. Separate them by commas.`
+    })
+  }
   const wanted = mappings.length > 0 ? mappings : names.flatMap(namedLikeField)
   const columns: Array<Column> = []
   for (const { column, field } of wanted) {

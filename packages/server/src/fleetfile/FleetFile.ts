@@ -7,7 +7,7 @@ import { Effect, FileSystem, PlatformError, type Scope, Sink, Stdio, Stream } fr
 import { WrongUsage } from "../WrongUsage.ts"
 import * as Csv from "./Csv.ts"
 import type { ColumnMapping } from "./CsvColumns.ts"
-import { FleetFileError, type FleetRow } from "./FleetRow.ts"
+import { FleetFileError, type FleetRow, unreadable } from "./FleetRow.ts"
 import { type Format, formats, fromContent, fromName, isEnough } from "./Format.ts"
 import * as JsonDocument from "./JsonDocument.ts"
 import * as Ndjson from "./Ndjson.ts"
@@ -45,12 +45,14 @@ export const open = Effect.fnUntraced(function* (
   const name = path === standardInput ? "standard input" : path
   const size = yield* sizeOf(path)
   let bytesRead = 0
+  const utf8 = new Utf8Check()
   const source = yield* bytesOf(path, size !== undefined)
   const counted = Stream.tap(source, (chunk) =>
     Effect.sync(() => {
       bytesRead += chunk.length
+      utf8.feed(chunk)
     })
-  )
+  ).pipe(Stream.onEnd(Effect.sync(() => utf8.feed(undefined))))
   const [beginning, rest] = yield* Stream.peel(counted, firstBytes).pipe(
     Effect.mapError(unreadableFile(name))
   )
@@ -76,8 +78,38 @@ export const open = Effect.fnUntraced(function* (
     })
   }
   const rows = format === undefined ? Stream.empty : read(format, bytes, text, options.mappings)
-  return { format: format ?? "ndjson", size, bytesRead: () => bytesRead, rows }
+  return {
+    format: format ?? "ndjson",
+    size,
+    bytesRead: () => bytesRead,
+    rows: Stream.map(rows, (row) => (utf8.isValid ? row : withoutReplacements(row)))
+  }
 })
+
+/** Whether all bytes so far are UTF-8. */
+class Utf8Check {
+  isValid = true
+  private readonly decoder = new TextDecoder("utf-8", { fatal: true })
+
+  /** `undefined`: the file ends, and a character may not be open. */
+  feed(chunk: Uint8Array | undefined): void {
+    if (!this.isValid) return
+    try {
+      this.decoder.decode(chunk, { stream: chunk !== undefined })
+    } catch {
+      this.isValid = false
+    }
+  }
+}
+
+/**
+ * In a file that is not UTF-8 all through, a row with a replacement character has lost a letter: it would be
+ * registered as something else than the file says.
+ */
+const withoutReplacements = (row: FleetRow): FleetRow => {
+  const text = JSON.stringify(row.input) ?? ""
+  return text.includes("\ufffd") ? unreadable(row, text, "UTF-8 text", "bytes that are none") : row
+}
 
 const read = (
   format: Format,

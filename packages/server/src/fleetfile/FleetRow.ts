@@ -32,8 +32,14 @@ export class FleetFileError extends Schema.TaggedError<FleetFileError>("@muster/
 const longestExcerpt = 4096
 
 /** An entry that no worker can be read from; it fails when it is registered, with `rule` and `received` as the reason. */
-export const unreadable = (position: Position, text: string, rule: string, received: string): FleetRow => ({
-  ...position,
+export const unreadable = (
+  { entry, line }: Position,
+  text: string,
+  rule: string,
+  received: string
+): FleetRow => ({
+  entry,
+  line,
   input: { unreadable: text.slice(0, longestExcerpt) },
   issues: [{ path: "", rule, received }]
 })
