@@ -3,12 +3,13 @@
  */
 import { spawn } from "node:child_process"
 import { once } from "node:events"
+import { createServer } from "node:http"
 import { fileURLToPath } from "node:url"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Effect, Exit, Runtime } from "effect"
+import { Cause, Effect, Exit, Fiber, Runtime } from "effect"
 import { CliError, Command } from "effect/cli"
-import { TestConsole } from "effect/testing"
+import { TestClock, TestConsole } from "effect/testing"
 import { unregister } from "../src/commands/unregister.ts"
 import { Service, worker } from "./ServiceProcess.ts"
 
@@ -74,6 +75,28 @@ describe("muster unregister", () => {
       assert.strictEqual((yield* run(["not an id"])).code, 2)
       assert.strictEqual((yield* run(["a", "--server", "http://h", "--scheduler", "embedded"])).code, 2)
       assert.strictEqual((yield* run(["a", "--scheduler", "nope"])).code, 2)
+    })
+  )
+
+  it.effect("gives up a service that does not answer", () =>
+    Effect.gen(function* () {
+      const silent = createServer().listen(0, "127.0.0.1")
+      yield* Effect.addFinalizer(() =>
+        Effect.sync(() => {
+          silent.closeAllConnections()
+          silent.close()
+        })
+      )
+      yield* Effect.promise(() => once(silent, "listening"))
+      const address = silent.address()
+      const port = typeof address === "object" ? address?.port : undefined
+      const asked = once(silent, "request")
+      const fiber = yield* Effect.forkChild(run(["a", "--server", `http://127.0.0.1:${port}`]))
+      yield* Effect.promise(() => asked)
+      yield* TestClock.adjust("30 seconds")
+      const { code, output } = yield* Fiber.join(fiber)
+      assert.match(output.join(), /^a {2}failed: .* has not answered for 30 seconds/)
+      assert.strictEqual(code, 1)
     })
   )
 

@@ -88,6 +88,9 @@ export const postBatch = (
     )
   )
 
+/** A service answers once it has stored that a worker is gone, which takes no longer. */
+const longestDelete = "30 seconds"
+
 /** Tells a service that a worker is gone. `false`: it knows no such worker. */
 export const deleteWorker = Effect.fnUntraced(function* (
   address: string,
@@ -95,7 +98,18 @@ export const deleteWorker = Effect.fnUntraced(function* (
 ): Effect.fn.Return<boolean, ServiceUnavailable, HttpClient.HttpClient> {
   const request = HttpClientRequest.delete(`${address}/v1/workers/${encodeURIComponent(id)}`)
   const client = yield* HttpClient.HttpClient
-  const response = yield* Effect.mapError(client.execute(request), unreachable(address))
+  const response = yield* Effect.mapError(client.execute(request), unreachable(address)).pipe(
+    Effect.timeoutOrElse({
+      duration: longestDelete,
+      orElse: () =>
+        Effect.fail(
+          new ServiceUnavailable({
+            message: `The service at ${address} has not answered for ${longestDelete}. Check that the address is right and look at its log.`,
+            retryable: true
+          })
+        )
+    })
+  )
   if (response.status !== 404) {
     yield* succeeded(address, response)
     return true
