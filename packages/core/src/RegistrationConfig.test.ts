@@ -13,7 +13,7 @@ const fromEnvironment = (env: Record<string, string>, fallback: RegistrationOpti
     Effect.provide(ConfigProvider.layer(ConfigProvider.fromEnv({ env })))
   )
 
-describe("RegistrationConfig", () => {
+describe("case 14: RegistrationConfig", () => {
   it.effect("needs nothing to be provided", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual(yield* settings, {

@@ -65,7 +65,7 @@ const errors: ReadonlyArray<RegistrationError> = [
 const encode = Schema.encodeEffect(RegistrationError)
 const decode = Schema.decodeUnknownEffect(RegistrationError)
 
-describe("RegistrationError", () => {
+describe("case 12: RegistrationError", () => {
   it.effect.each(errors.map((error) => [error._tag, error] as const))(
     "%s survives JSON and back, class, fields and message",
     ([, error]) =>

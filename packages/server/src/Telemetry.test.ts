@@ -58,7 +58,7 @@ const expectedTypes = {
   worker_unregistration_operations_total: "counter"
 }
 
-describe("Telemetry", () => {
+describe("case 13: the Prometheus text", () => {
   const assertFamilies = (text: string) => {
     assert.deepInclude(types(text), expectedTypes)
     assert.deepStrictEqual(

@@ -46,7 +46,9 @@ export const serve = Command.make(
   })
 ).pipe(
   Command.withDescription(
-    "Runs the service: an HTTP API that takes workers in and keeps the scheduler in step with them."
+    "Runs the service: an HTTP API that takes workers in and keeps the scheduler in step with them. " +
+      "Variables only: MUSTER_LOG_LEVEL, MUSTER_SHUTDOWN_TIMEOUT, MUSTER_CONCURRENCY, MUSTER_MAX_UNFINISHED, " +
+      "MUSTER_MAX_RETRIES, MUSTER_BASE_BACKOFF, MUSTER_MAX_BACKOFF, MUSTER_JITTER, MUSTER_ATTEMPT_TIMEOUT, MUSTER_DEADLINE."
   ),
   Command.withExamples([
     { command: "muster serve", description: "Listen on http://127.0.0.1:7070 with the embedded scheduler" },
