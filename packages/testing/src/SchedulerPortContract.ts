@@ -258,6 +258,15 @@ const testGenerations = (test: DeclareTest) => {
   )
 
   test(
+    "an unregistration of the generation that is held succeeds",
+    Effect.fnUntraced(function* (trial: PortTrial) {
+      const worker = yield* trial.worker()
+      const generation = yield* trial.register(worker)
+      yield* trial.port.unregister(worker.id, { generation })
+    })
+  )
+
+  test(
     "an older registration is refused",
     Effect.fnUntraced(function* (trial: PortTrial) {
       const worker = yield* trial.worker()
