@@ -114,7 +114,7 @@ const hasFourDigitYear = (dateTime: DateTime.Utc): boolean => {
 /** An RFC 3339 timestamp (RFC 3339, section 5.6), kept in UTC; written with milliseconds and `Z`. */
 export const Timestamp = Schema.String.annotate({ expected: timestampRule, format: "date-time" })
   .check(
-    Schema.isPattern(/^\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(?:\.\d{1,9})?(?:[Zz]|[+-]\d{2}:\d{2})$/, {
+    Schema.isPattern(/^\d{4}-\d{2}-\d{2}[Tt](?!24)\d{2}:\d{2}:\d{2}(?:\.\d{1,9})?(?:[Zz]|[+-]\d{2}:\d{2})$/, {
       expected: timestampRule
     }),
     Schema.makeFilter(hasRealDate, { expected: "a date that exists, in " + timestampRule })
