@@ -122,7 +122,7 @@ console.log(JSON.stringify(Exit.isFailure(exit) ? exit.cause.reasons : exit.valu
     ]
     expect(files).toEqual(expect.arrayContaining([...always, ...index]))
     expect(files.filter((path) => !/^(dist|src)\/.*[^.]\.(js|ts|map)$/.test(path)).toSorted()).toEqual(always)
-    expect(files.filter((path) => path.includes(".test."))).toEqual([])
+    expect(files.filter((path) => path.includes(".test.") || path.includes("TestRows"))).toEqual([])
   })
 
   it.each([
@@ -184,5 +184,13 @@ console.log(JSON.stringify(Exit.isFailure(exit) ? exit.cause.reasons : exit.valu
     })
     expect(muster).toMatchObject({ status: 0, stderr: "" })
     expect(muster.stdout).toContain(readJson(root, "packages/server/package.json").version)
+  })
+
+  it("say which Node they need, on an older one", () => {
+    const older = `data:text/javascript,Object.defineProperty(process.versions, "node", { value: "20.19.0" })`
+    const bin = join(application, "node_modules/@muster/server/dist/bin.js")
+    const { output, status } = run(application, "--import", older, bin, "--version")
+    expect(output).toBe("muster needs Node 24 or newer; this is Node 20.19.0.\n")
+    expect(status).toBe(1)
   })
 })

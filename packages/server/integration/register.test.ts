@@ -454,6 +454,23 @@ describe("--server", () => {
     assert.strictEqual(code, 1)
   })
 
+  it.each([200, 500])("that answers %d without an end is no Muster service", async (status) => {
+    await using server = await serve((_, response) => {
+      response.writeHead(status)
+      const junk = Buffer.alloc(2 ** 20, "x")
+      const more = () => {
+        while (!response.destroyed && response.write(junk));
+      }
+      response.on("drain", more)
+      more()
+    })
+    const { code, output } = await register(["-", "--server", server.url], lines(worker("a")), {
+      MUSTER_MAX_RETRIES: "0"
+    })
+    assert.match(output, /is it a Muster service\?/)
+    assert.strictEqual(code, 1)
+  })
+
   it("that says nothing is given up after the attempt time-out, and the retries are counted", async () => {
     await using server = await serve(() => {})
     const { code, output } = await register(["-", "--server", server.url], lines(worker("a")), {

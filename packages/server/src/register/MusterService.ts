@@ -73,23 +73,43 @@ export const postBatch = (
       ? (request) => request
       : HttpClientRequest.setHeader("prefer", `wait=${waitSeconds}`),
     send(address),
-    Effect.map((response) => Stream.mapError(response.stream, unreachable(address))),
+    Effect.map(({ stream }) =>
+      Stream.mapError(bounded(stream, longestAnswer), (error) =>
+        error._tag === "AnswerTooLong" ? noResult(address) : unreachable(address)(error)
+      )
+    ),
     Stream.unwrap,
     Stream.pipeThroughChannelOrFail(
       Ndjson.decodeSchema(BatchResult)<ServiceUnavailable>({ ignoreEmptyLines: true })
     ),
-    Stream.mapError((error) =>
-      error._tag === "ServiceUnavailable"
-        ? error
-        : new ServiceUnavailable({
-            message: `${address} answered something that is no result of a batch: is it a Muster service?`,
-            retryable: false
-          })
-    )
+    Stream.mapError((error) => (error._tag === "ServiceUnavailable" ? error : noResult(address)))
   )
 
-/** A service answers once it has stored that a worker is gone, which takes no longer. */
-const longestDelete = "30 seconds"
+const noResult = (address: string) =>
+  new ServiceUnavailable({
+    message: `${address} answered something that is no result of a batch: is it a Muster service?`,
+    retryable: false
+  })
+
+class AnswerTooLong extends Schema.TaggedError<AnswerTooLong>("@muster/server/AnswerTooLong")(
+  "AnswerTooLong",
+  {}
+) {}
+
+// What is no Muster service may answer without an end. In bytes, and far above what a service answers.
+const longestAnswer = 64 * 2 ** 20
+const longestProblem = 2 ** 20
+
+const bounded = <E>(stream: Stream.Stream<Uint8Array, E>, maximum: number) =>
+  Stream.suspend(() => {
+    let received = 0
+    return Stream.tap(stream, (bytes) =>
+      (received += bytes.length) > maximum ? Effect.fail(new AnswerTooLong()) : Effect.void
+    )
+  })
+
+/** How long a service may take to store that a worker is gone, or to send the whole of a problem. */
+const patience = "30 seconds"
 
 /** Tells a service that a worker is gone. `false`: it knows no such worker. */
 export const deleteWorker = Effect.fnUntraced(function* (
@@ -100,11 +120,11 @@ export const deleteWorker = Effect.fnUntraced(function* (
   const client = yield* HttpClient.HttpClient
   const response = yield* Effect.mapError(client.execute(request), unreachable(address)).pipe(
     Effect.timeoutOrElse({
-      duration: longestDelete,
+      duration: patience,
       orElse: () =>
         Effect.fail(
           new ServiceUnavailable({
-            message: `The service at ${address} has not answered for ${longestDelete}. Check that the address is right and look at its log.`,
+            message: `The service at ${address} has not answered for ${patience}. Check that the address is right and look at its log.`,
             retryable: true
           })
         )
@@ -179,10 +199,13 @@ export const describe = ({ detail, errors, title }: Problem): string => {
   return issues.length > 0 ? issues.join("; ") : (detail ?? title ?? "no reason was given")
 }
 
-const decodeProblem = Schema.decodeUnknownEffect(Problem)
+const decodeProblem = Schema.decodeUnknownEffect(Schema.fromJsonString(Problem))
 
-const problemOf = (response: HttpClientResponse.HttpClientResponse): Effect.Effect<Problem | undefined> =>
-  response.json.pipe(
+const problemOf = ({ stream }: HttpClientResponse.HttpClientResponse): Effect.Effect<Problem | undefined> =>
+  bounded(stream, longestProblem).pipe(
+    Stream.decodeText,
+    Stream.mkString,
+    Effect.timeout(patience),
     Effect.flatMap(decodeProblem),
     Effect.map((problem) =>
       problem.type === undefined && problem.title === undefined ? undefined : problem
