@@ -74,18 +74,29 @@ describe("case 14: RegistrationConfig", () => {
   )
 
   it.effect.each([
-    ["MUSTER_MAX_RETRIES", "many"],
-    ["MUSTER_MAX_RETRIES", "-1"],
-    ["MUSTER_BASE_BACKOFF", "20 parsecs"],
-    ["MUSTER_MAX_BACKOFF", "1 millis"],
-    ["MUSTER_JITTER", "some"],
-    ["MUSTER_ATTEMPT_TIMEOUT", "0 millis"],
-    ["MUSTER_DEADLINE", "-1 seconds"],
-    ["MUSTER_BATCH_CONCURRENCY", "0"]
-  ] as const)("%s=%s is refused with its name", ([variable, value]) =>
+    ["MUSTER_MAX_RETRIES", "many", 'must be a whole number, 0 or more, but is "many"'],
+    ["MUSTER_MAX_RETRIES", "1.5", "must be a whole number, 0 or more, but is 1.5"],
+    ["MUSTER_MAX_RETRIES", "-1", "must be a whole number, 0 or more, but is -1"],
+    ["MUSTER_BASE_BACKOFF", "20 parsecs", 'must be a duration such as "100 millis", but is "20 parsecs"'],
+    ["MUSTER_MAX_BACKOFF", "1 millis", "not under MUSTER_BASE_BACKOFF (baseBackoff), but is 1ms"],
+    ["MUSTER_JITTER", "some", 'must be "none", "equal" or "full", but is "some"'],
+    ["MUSTER_ATTEMPT_TIMEOUT", "0 millis", "must be a finite duration above zero, but is 0"],
+    ["MUSTER_DEADLINE", "-1 seconds", "must be a finite duration above zero, or left out, but is -1s"],
+    ["MUSTER_BATCH_CONCURRENCY", "0", "must be a whole number, 1 or more, but is 0"]
+  ] as const)("%s=%s is refused with its name and the rule", ([variable, value, rule]) =>
     Effect.gen(function* () {
       const error = yield* Effect.flip(fromEnvironment({ [variable]: value }))
+      assert.strictEqual(error._tag, "InvalidRegistrationConfig")
       assert.include(error.message, variable)
+      assert.include(error.message, rule)
+    })
+  )
+
+  it.effect("a variable that is empty is not set", () =>
+    Effect.gen(function* () {
+      const found = yield* fromEnvironment({ MUSTER_MAX_RETRIES: "", MUSTER_DEADLINE: "" }, { maxRetries: 1 })
+      assert.strictEqual(found.maxRetries, 1)
+      assert.isUndefined(found.deadline)
     })
   )
 

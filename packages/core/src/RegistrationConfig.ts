@@ -1,10 +1,11 @@
 /**
  * How hard registration tries. A `Context.Reference`: whoever provides nothing gets the defaults.
  */
-import { Config, Context, Duration, Effect, Formatter, Layer, Option, Schema } from "effect"
+import { Config, Context, Duration, Effect, Formatter, Layer, Option, Schema, Struct } from "effect"
 
 /** `none`: the computed wait. `equal`: between its half and all of it. `full`: between zero and all of it. */
-export type Jitter = "none" | "equal" | "full"
+export type Jitter = (typeof jitters)[number]
+const jitters = ["none", "equal", "full"] as const
 
 export interface RegistrationSettings {
   /** Retries after the first attempt; an integer ≥ 0. */
@@ -63,18 +64,26 @@ const variables = {
 } as const satisfies { readonly [Field in keyof RegistrationSettings]: string }
 
 const environment = Effect.gen(function* () {
-  const read = Effect.fnUntraced(function* <A>(config: Config.Config<A>) {
-    return Option.getOrUndefined(yield* Config.option(config))
+  const unreadable: Array<string> = []
+  const read = Effect.fnUntraced(function* <A>(field: Field, schema: Schema.Codec<A, string>, rule: string) {
+    const text = Option.getOrElse(yield* Config.option(Config.String(variables[field])), () => "")
+    if (text === "") return undefined
+    const value = Schema.decodeOption(schema)(text)
+    if (Option.isNone(value)) unreadable.push(problem(field, rule, text))
+    return Option.getOrUndefined(value)
   })
+  const number = (field: Field) => read(field, Schema.FiniteFromString, rules[field].rule)
+  const duration = (field: Field) => read(field, Schema.DurationFromString, durationRule)
   const found: RegistrationOptions = {
-    maxRetries: yield* read(Config.Int(variables.maxRetries)),
-    baseBackoff: yield* read(Config.Duration(variables.baseBackoff)),
-    maxBackoff: yield* read(Config.Duration(variables.maxBackoff)),
-    jitter: yield* read(Config.Literals(["none", "equal", "full"], variables.jitter)),
-    attemptTimeout: yield* read(Config.Duration(variables.attemptTimeout)),
-    deadline: yield* read(Config.Duration(variables.deadline)),
-    batchConcurrency: yield* read(Config.Int(variables.batchConcurrency))
+    maxRetries: yield* number("maxRetries"),
+    baseBackoff: yield* duration("baseBackoff"),
+    maxBackoff: yield* duration("maxBackoff"),
+    jitter: yield* read("jitter", Schema.Literals(jitters), rules.jitter.rule),
+    attemptTimeout: yield* duration("attemptTimeout"),
+    deadline: yield* duration("deadline"),
+    batchConcurrency: yield* number("batchConcurrency")
   }
+  if (unreadable.length > 0) return yield* new InvalidRegistrationConfig({ problems: unreadable })
   return found
 })
 
@@ -117,9 +126,9 @@ export class RegistrationConfig extends Context.Reference<RegistrationSettings>(
 
   /** What is wrong with a configuration, in words; empty when nothing is. */
   static readonly problems = (settings: RegistrationSettings): ReadonlyArray<string> =>
-    rules.flatMap(({ broken, field, rule }) =>
-      broken(settings) ? [problem(field, rule, settings[field])] : []
-    )
+    fields
+      .filter((field) => rules[field].broken(settings))
+      .map((field) => problem(field, rules[field].rule, settings[field]))
 }
 
 type Field = keyof typeof variables
@@ -132,48 +141,46 @@ const isDurationFrom = (minimum: Duration.Duration) => (duration: Duration.Durat
 const isPositive = isDurationFrom(Duration.nanos(1n))
 const isNotNegative = isDurationFrom(Duration.zero)
 
-const rules: ReadonlyArray<{
-  readonly field: Field
-  readonly rule: string
-  readonly broken: (settings: RegistrationSettings) => boolean
-}> = [
-  {
-    field: "maxRetries",
+const durationRule = `a duration such as "100 millis"`
+
+const rules: {
+  readonly [F in Field]: {
+    readonly rule: string
+    readonly broken: (settings: RegistrationSettings) => boolean
+  }
+} = {
+  maxRetries: {
     rule: "a whole number, 0 or more",
     broken: ({ maxRetries }) => !Number.isSafeInteger(maxRetries) || maxRetries < 0
   },
-  {
-    field: "baseBackoff",
+  baseBackoff: {
     rule: "a finite duration, zero or more",
     broken: ({ baseBackoff }) => !isNotNegative(baseBackoff)
   },
-  {
-    field: "maxBackoff",
+  maxBackoff: {
     rule: "a finite duration, not under MUSTER_BASE_BACKOFF (baseBackoff)",
     broken: ({ baseBackoff, maxBackoff }) =>
       !isNotNegative(maxBackoff) || Duration.isLessThan(maxBackoff, baseBackoff)
   },
-  {
-    field: "jitter",
+  jitter: {
     rule: `"none", "equal" or "full"`,
-    broken: ({ jitter }) => !["none", "equal", "full"].includes(jitter)
+    broken: ({ jitter }) => !jitters.includes(jitter)
   },
-  {
-    field: "attemptTimeout",
+  attemptTimeout: {
     rule: "a finite duration above zero",
     broken: ({ attemptTimeout }) => !isPositive(attemptTimeout)
   },
-  {
-    field: "deadline",
+  deadline: {
     rule: "a finite duration above zero, or left out",
     broken: ({ deadline }) => deadline !== undefined && !isPositive(deadline)
   },
-  {
-    field: "batchConcurrency",
+  batchConcurrency: {
     rule: "a whole number, 1 or more",
     broken: ({ batchConcurrency }) => !Number.isSafeInteger(batchConcurrency) || batchConcurrency < 1
   }
-]
+}
+
+const fields = Struct.keys(variables)
 
 // `Duration` takes NaN, which is what arithmetic on a missing number gives, for zero: no wait between retries at all.
 const hasNaN = (input: Duration.Input): boolean =>
@@ -190,7 +197,7 @@ const resolve = Effect.fnUntraced(function* (
     readDuration(field, given(field)) ?? defaults[field]
   const readDuration = (field: Field, input: Duration.Input) => {
     const read = hasNaN(input) ? undefined : Option.getOrUndefined(Duration.fromInput(input))
-    if (read === undefined) unreadable.push(problem(field, `a duration such as "100 millis"`, input))
+    if (read === undefined) unreadable.push(problem(field, durationRule, input))
     return read
   }
   const deadline = given("deadline")

@@ -95,6 +95,13 @@ describe("case 12: RegistrationError", () => {
       })
   )
 
+  it("says times as people do, whatever the clock measured", () => {
+    const elapsed = Duration.nanos(1_250_400_123n)
+    const timeout = Duration.millis(999.6)
+    const { message } = new RegistrationTimeout({ ...context, elapsed, timeout })
+    assert.include(message, "within 1s, after 4 attempts in 1s 250ms.")
+  })
+
   it("has durations in JSON that Duration can read", () => {
     const json = Schema.encodeSync(RegistrationError)(
       new RegistrationTimeout({ ...context, timeout: Duration.seconds(30) })

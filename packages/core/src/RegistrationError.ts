@@ -3,8 +3,9 @@
  * attempts and how long, and whether trying again can help; its message says what to do. All of them survive
  * JSON through `Schema`.
  */
-import { Duration, Effect, Schema } from "effect"
+import { type Duration, Effect, Schema } from "effect"
 import { SchedulerError, SchedulerUnavailable } from "./SchedulerError.ts"
+import { inMillis } from "./Text.ts"
 import { WorkerType } from "./WorkerId.ts"
 
 /** One thing that is wrong with a worker's data. The value itself is never in it. */
@@ -39,7 +40,7 @@ interface Context {
 }
 
 const effort = ({ attempts, elapsed }: Context) =>
-  `after ${attempts} ${attempts === 1 ? "attempt" : "attempts"} in ${Duration.isZero(elapsed) ? "0ms" : Duration.format(elapsed)}`
+  `after ${attempts} ${attempts === 1 ? "attempt" : "attempts"} in ${inMillis(elapsed)}`
 
 const reason = (error: { readonly message: string } | undefined) =>
   error === undefined ? "" : `; last error: ${error.message}`
@@ -83,7 +84,7 @@ export class RegistrationUnavailable extends SchedulerUnavailable.extend<Registr
     context: Context & { readonly workerType?: WorkerType | undefined },
     error: SchedulerUnavailable
   ) {
-    const wait = error.retryAfter === undefined ? "later" : `in ${Duration.format(error.retryAfter)} or later`
+    const wait = error.retryAfter === undefined ? "later" : `in ${inMillis(error.retryAfter)} or later`
     return new RegistrationUnavailable({
       ...context,
       message:
@@ -109,7 +110,7 @@ export class RegistrationTimeout extends Schema.TaggedError<RegistrationTimeout>
 }) {
   override get message() {
     return (
-      `Worker ${this.workerId} was not confirmed within ${Duration.format(this.timeout)}, ${effort(this)}${reason(this.lastError)}. ` +
+      `Worker ${this.workerId} was not confirmed within ${inMillis(this.timeout)}, ${effort(this)}${reason(this.lastError)}. ` +
       `It may have reached the scheduler; trying again is safe. If this happens often, check the scheduler's latency or raise MUSTER_DEADLINE or MUSTER_ATTEMPT_TIMEOUT.`
     )
   }

@@ -1,7 +1,7 @@
 /**
- * Text with bounds, as every string of a worker or an event is.
+ * Text: with bounds, as every string of a worker or an event is, and times for people.
  */
-import { Schema } from "effect"
+import { Duration, Schema } from "effect"
 
 // NUL and halves of surrogate pairs have no place in PostgreSQL's text nor in protobuf's strings.
 const isStorable = (text: string) => text.isWellFormed() && !text.includes("\0")
@@ -14,4 +14,10 @@ export const text = (minimum: number, maximum: number) => {
     Schema.isMaxLength(maximum, { expected }),
     Schema.makeFilter(isStorable, { expected: `${expected}, well-formed Unicode without NUL` })
   )
+}
+
+/** A duration as messages say it: `1s 250ms`. Nobody reads its nanoseconds. */
+export const inMillis = (duration: Duration.Duration): string => {
+  const millis = Math.round(Duration.toMillis(duration))
+  return millis === 0 ? "0ms" : Duration.format(Duration.millis(millis))
 }

@@ -42,6 +42,7 @@ import {
   SchedulerUnavailable
 } from "./SchedulerError.ts"
 import { SchedulerPort } from "./SchedulerPort.ts"
+import { inMillis } from "./Text.ts"
 import { Timeouts } from "./Timeouts.ts"
 import type { Worker, WorkerId } from "./Worker.ts"
 import type { WorkerEvent } from "./WorkerEvent.ts"
@@ -310,7 +311,7 @@ const attempt = (
       Effect.andThen(Effect.suspend(() => send(call.generation))),
       timeouts.abandonAfter(timeout, () => {
         call.outOfTime = cutByDeadline
-        const message = `no answer within ${Duration.format(timeout)}`
+        const message = `no answer within ${inMillis(timeout)}`
         return Effect.fail(new SchedulerUnavailable({ message, timeout }))
       }),
       Effect.catchCause((cause) => Effect.fail(toSchedulerError(cause))),

@@ -13,7 +13,7 @@ import { schedulerLayer } from "./Schedulers.ts"
 import type { ServeSettings } from "./ServeSettings.ts"
 import { Termination } from "./Termination.ts"
 import { version } from "./version.ts"
-import { WrongUsage } from "./WrongUsage.ts"
+import { type WrongUsage, wrongConfigurationIsUsage } from "./WrongUsage.ts"
 
 /** Runs the service until the process is told to end, and then until what is in flight has ended. */
 export const runService = Effect.fnUntraced(function* (
@@ -40,11 +40,7 @@ const servicesLayer = ({ concurrency, maxUnfinished, scheduler }: ServeSettings)
     Layer.succeed(SchedulerName, scheduler)
   ).pipe(Layer.provideMerge(schedulerLayer(scheduler)), Layer.provideMerge(registrationConfig))
 
-const registrationConfig = RegistrationConfig.layerConfigWith({ jitter: "full" }).pipe(
-  Layer.catchTag(["InvalidRegistrationConfig", "ConfigError"], (error) =>
-    Layer.effectDiscard(Effect.fail(WrongUsage.fromConfig(error)))
-  )
-)
+const registrationConfig = wrongConfigurationIsUsage(RegistrationConfig.layerConfigWith({ jitter: "full" }))
 
 /** One line that says where the service is and what it was told. */
 const announce = Effect.fnUntraced(function* (settings: ServeSettings, url: string) {

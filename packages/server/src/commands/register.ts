@@ -11,14 +11,8 @@ import { parseAddress } from "../register/MusterService.ts"
 import { registerFile } from "../register/RegisterFile.ts"
 import { registerThroughService } from "../register/ThroughService.ts"
 import { defaultScheduler } from "../Schedulers.ts"
-import { WrongUsage } from "../WrongUsage.ts"
-import {
-  configuration,
-  logging,
-  registrationLayer,
-  schedulerName,
-  wrongConfigurationIsUsage
-} from "./registration.ts"
+import { WrongUsage, wrongConfigurationIsUsage } from "../WrongUsage.ts"
+import { configuration, logging, registrationLayer, schedulerName } from "./registration.ts"
 
 const parameters = {
   file: Argument.String("file").pipe(

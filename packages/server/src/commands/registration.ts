@@ -1,11 +1,11 @@
 /**
  * What the commands share that drive a scheduler from their own process.
  */
-import { type InvalidRegistrationConfig, RegistrationConfig, WorkerRegistration } from "@muster/core"
+import { RegistrationConfig, WorkerRegistration } from "@muster/core"
 import { Config, Effect, Layer, Logger, Option, References } from "effect"
 import { GlobalFlag } from "effect/cli"
 import { defaultScheduler, schedulerLayer } from "../Schedulers.ts"
-import { WrongUsage } from "../WrongUsage.ts"
+import { WrongUsage, wrongConfigurationIsUsage } from "../WrongUsage.ts"
 
 /** The environment's configuration. The number of workers in flight that a flag asks for comes before it. */
 export const configuration = (concurrency: number | undefined) => {
@@ -17,14 +17,6 @@ export const configuration = (concurrency: number | undefined) => {
         Effect.map(RegistrationConfig, (config) => ({ ...config, batchConcurrency: concurrency }))
       ).pipe(Layer.provide(environment))
 }
-
-/** A variable that makes no sense is wrong usage, told as such. */
-export const wrongConfigurationIsUsage = <A, R>(
-  layer: Layer.Layer<A, InvalidRegistrationConfig | Config.ConfigError | WrongUsage, R>
-): Layer.Layer<A, WrongUsage, R> =>
-  Layer.catchTag(layer, ["InvalidRegistrationConfig", "ConfigError"], ({ message }) =>
-    Layer.unwrap(Effect.fail(new WrongUsage({ message })))
-  )
 
 /** Registration over the scheduler that `--scheduler` names. */
 export const registrationLayer = (
