@@ -40,7 +40,7 @@ describe("what is not there", () => {
     "/v1/worker",
     "/v1/workers/a/b",
     "/v1/workers/x/heartbeat",
-    "/v1/dead-letters",
+    "/v1/dead-letter",
     "/V1/workers"
   ])("answers 404 for %s", async (path) => assertProblem(await service.fetch(path), 404, "not-found"))
 

@@ -401,6 +401,120 @@ describe("Fleet", () => {
     }).pipe(Effect.provide(layer()))
   )
 
+  describe("dead letters", () => {
+    it.effect("are tried again, under the same generation, when that is asked for", () =>
+      Effect.gen(function* () {
+        const fleet = yield* Fleet
+        const scheduler = yield* TestScheduler
+        yield* scheduler.onRegister("a", [rejected])
+        const { generation } = yield* want("a")
+        yield* settle
+        assert.strictEqual((yield* fleet.retry(id("a"))).phase, "pending")
+        yield* settle
+        assert.deepInclude(yield* status("a"), { phase: "registered", generation, attempts: 1 })
+      }).pipe(Effect.provide(layer()))
+    )
+
+    it.effect("stay dead letters when they fail again", () =>
+      Effect.gen(function* () {
+        const fleet = yield* Fleet
+        const scheduler = yield* TestScheduler
+        yield* scheduler.onRegister("a", [rejected, rejected])
+        yield* want("a")
+        yield* settle
+        yield* fleet.retry(id("a"))
+        yield* settle
+        assert.strictEqual((yield* status("a")).phase, "failed")
+        assert.lengthOf(yield* scheduler.calls, 2)
+      }).pipe(Effect.provide(layer()))
+    )
+
+    it.effect("begin with a short wait when they are tried again, however often they failed before", () =>
+      Effect.gen(function* () {
+        const fleet = yield* Fleet
+        const scheduler = yield* TestScheduler
+        const often = Array.from({ length: 8 }, () => unavailable)
+        yield* scheduler.onRegister("a", [...often, rejected, unavailable])
+        yield* want("a")
+        yield* TestClock.adjust("10 minutes")
+        assert.strictEqual((yield* status("a")).phase, "failed")
+        yield* fleet.retry(id("a"))
+        yield* settle
+        assert.strictEqual((yield* status("a")).phase, "pending")
+        yield* TestClock.adjust("500 millis")
+        assert.strictEqual((yield* status("a")).phase, "registered")
+      }).pipe(Effect.provide(layer()))
+    )
+
+    it.effect("are tried again all that match, as far as there is room", () =>
+      Effect.gen(function* () {
+        const fleet = yield* Fleet
+        const scheduler = yield* TestScheduler
+        for (const name of ["a", "b", "c"]) {
+          yield* scheduler.onRegister(name, [rejected])
+          yield* want(name)
+          yield* settle
+        }
+        yield* want("fine")
+        yield* settle
+        assert.deepStrictEqual(yield* fleet.retryAll({ namespace: "elsewhere" }), { retried: 0, left: 0 })
+        assert.deepStrictEqual(yield* fleet.retryAll({ phases: ["registered"] }), { retried: 2, left: 1 })
+        yield* settle
+        assert.deepStrictEqual(yield* fleet.retryAll({}), { retried: 1, left: 0 })
+        yield* settle
+        assert.strictEqual((yield* fleet.list({ phases: ["registered"] }, 10, 0)).total, 4)
+      }).pipe(Effect.provide(layer({ maxUnfinished: 2 })))
+    )
+
+    it.effect("given up, leave no earlier state of the worker with the scheduler", () =>
+      Effect.gen(function* () {
+        const fleet = yield* Fleet
+        const scheduler = yield* TestScheduler
+        yield* want("a")
+        yield* settle
+        yield* scheduler.onRegister("a", [rejected])
+        yield* want("a", 16)
+        yield* settle
+        assert.strictEqual((yield* status("a")).phase, "failed")
+        assert.lengthOf(yield* scheduler.workers, 1)
+        yield* fleet.giveUp(id("a"))
+        yield* settle
+        assert.strictEqual((yield* status("a")).phase, "terminated")
+        assert.lengthOf(yield* scheduler.workers, 0)
+      }).pipe(Effect.provide(layer()))
+    )
+
+    it.effect("of workers that the scheduler would not unregister count as gone when they are given up", () =>
+      Effect.gen(function* () {
+        const fleet = yield* Fleet
+        const scheduler = yield* TestScheduler
+        yield* want("a")
+        yield* settle
+        yield* scheduler.onUnregister("a", [rejected])
+        yield* fleet.terminate(id("a"))
+        yield* settle
+        assert.strictEqual((yield* status("a")).phase, "failed")
+        const { length } = yield* scheduler.calls
+        yield* fleet.giveUp(id("a"))
+        yield* settle
+        assert.strictEqual((yield* status("a")).phase, "terminated")
+        assert.lengthOf(yield* scheduler.calls, length)
+      }).pipe(Effect.provide(layer()))
+    )
+
+    it.effect("are none of those that are well, on their way or unknown", () =>
+      Effect.gen(function* () {
+        const fleet = yield* Fleet
+        yield* want("well")
+        yield* settle
+        for (const name of ["well", "unknown"]) {
+          assert.strictEqual((yield* Effect.flip(fleet.retry(id(name))))._tag, "NoDeadLetter")
+          assert.strictEqual((yield* Effect.flip(fleet.giveUp(id(name))))._tag, "NoDeadLetter")
+        }
+      }).pipe(Effect.provide(layer()))
+    )
+  })
+
   it.effect("counts the workers in each phase", () =>
     Effect.gen(function* () {
       const fleet = yield* Fleet

@@ -28,6 +28,18 @@ export class WorkerGone extends Schema.TaggedError<WorkerGone>("@muster/server/W
   workerId: Schema.String
 }) {}
 
+/** The worker of this id, if there is one, has not failed for good. */
+export class NoDeadLetter extends Schema.TaggedError<NoDeadLetter>("@muster/server/NoDeadLetter")(
+  "NoDeadLetter",
+  { workerId: Schema.String }
+) {}
+
+/** How many dead letters were taken up again, and how many had to stay because the fleet was full. */
+export interface Retried {
+  readonly retried: number
+  readonly left: number
+}
+
 /** An accepted change. `outdated`: a newer event of the same source came first, and this one changed nothing. */
 export interface Accepted extends WorkerStatus {
   readonly outdated: boolean
@@ -66,6 +78,15 @@ export class Fleet extends Context.Service<
       workerId: WorkerId,
       options: ChangeOptions
     ) => Effect.Effect<Accepted, FleetFull | UnknownWorker | WorkerGone>
+    /** Tries once more what has failed for good: a dead letter. Its generation stays. */
+    readonly retry: (workerId: WorkerId) => Effect.Effect<Accepted, FleetFull | NoDeadLetter>
+    /** The same for all dead letters that match, whatever phases the filter names, as far as there is room. */
+    readonly retryAll: (filter: ListFilter) => Effect.Effect<Retried>
+    /**
+     * Gives a dead letter up: a worker that would not be registered is unregistered, since the scheduler may have an
+     * earlier state of it; one that would not be unregistered counts as terminated.
+     */
+    readonly giveUp: (workerId: WorkerId) => Effect.Effect<Accepted, FleetFull | NoDeadLetter>
     readonly get: (workerId: WorkerId) => Effect.Effect<Option.Option<WorkerStatus>>
     /** The workers after `after` (0: from the beginning) in the order in which they became known. */
     readonly list: (filter: ListFilter, limit: number, after: number) => Effect.Effect<StatusPage>
@@ -113,6 +134,12 @@ const make = Effect.fnUntraced(function* (options: FleetOptions) {
       return entry === undefined ? Effect.fail(new UnknownWorker({ workerId })) : Effect.succeed(entry)
     })
 
+  const deadLetter = (workerId: WorkerId): Effect.Effect<Entry, NoDeadLetter> =>
+    Effect.suspend(() => {
+      const entry = state.index.get(workerId)
+      return entry?.phase === "failed" ? Effect.succeed(entry) : Effect.fail(new NoDeadLetter({ workerId }))
+    })
+
   return Fleet.of({
     options,
     want: (worker, { place, saidWhenProvisioned }) =>
@@ -127,6 +154,21 @@ const make = Effect.fnUntraced(function* (options: FleetOptions) {
       const entry = yield* known(workerId)
       if (entry.desired === "unregistered") return yield* new WorkerGone({ workerId })
       return yield* accept((now) => state.ready(entry, now, place))
+    }),
+    retry: Effect.fnUntraced(function* (workerId) {
+      const entry = yield* deadLetter(workerId)
+      return yield* accept((now) => state.retry(entry, now))
+    }),
+    retryAll: (filter) =>
+      Clock.clockWith((clock) => {
+        const now = clock.currentTimeMillisUnsafe()
+        const entries = state.index.select({ ...filter, phases: ["failed"] })
+        const retried = entries.filter((entry) => state.retry(entry, now)._tag === "Applied").length
+        return Effect.succeed({ retried, left: entries.length - retried })
+      }),
+    giveUp: Effect.fnUntraced(function* (workerId) {
+      const entry = yield* deadLetter(workerId)
+      return yield* accept((now) => state.giveUp(entry, now))
     }),
     get: (workerId) => Effect.sync(() => Option.fromUndefinedOr(state.index.get(workerId)?.status)),
     list: (filter, limit, after) =>

@@ -70,6 +70,13 @@ export class FleetIndex {
     return { entries, next, total: matches === undefined ? this.size : this.count(matches) }
   }
 
+  /** All entries that match, in no particular order. */
+  select(filter: ListFilter): ReadonlyArray<Entry> {
+    const matches = predicate(filter)
+    const all = Array.from(this.byId.values())
+    return matches === undefined ? all : all.filter(matches)
+  }
+
   private count(matches: (entry: Entry) => boolean): number {
     let total = 0
     for (const entry of this.byId.values()) if (matches(entry)) total++

@@ -92,6 +92,26 @@ export class FleetState {
     return this.keep(entry, place)
   }
 
+  /** What failed is tried again as it is wanted now. Its generation stays: nothing about the worker has changed. */
+  retry(entry: Entry, now: number): Change {
+    if (this.isFull) return full
+    entry.attempts = 0
+    this.setPhase(entry, entry.desired === "registered" ? "pending" : "unregistering", now)
+    this.begin(entry)
+    return { _tag: "Applied", entry }
+  }
+
+  /**
+   * What failed is given up. A worker that would not be registered is unregistered, because the scheduler may have
+   * an earlier state of it; one that would not be unregistered counts as gone.
+   */
+  giveUp(entry: Entry, now: number): Change {
+    if (entry.desired === "registered") return this.drop(entry.id, now)
+    this.setPhase(entry, "terminated", now)
+    this.remember(entry)
+    return { _tag: "Applied", entry }
+  }
+
   setPhase(entry: Entry, phase: Phase, now: number): void {
     if (entry.phase === phase) return
     this.onPhase(entry.phase, phase)
@@ -118,6 +138,7 @@ export class FleetState {
   /** No further call is made until something about the worker changes. */
   failed(entry: Entry, failure: Failure): void {
     entry.verify = false
+    entry.failures = 0
     entry.lastError = failure
     entry.nextAttemptAt = undefined
     this.setPhase(entry, "failed", failure.at)

@@ -29,6 +29,7 @@ import {
   SchedulerFailure,
   SchedulerUnavailableResponse,
   Superseded,
+  UnknownDeadLetter,
   UnknownWorkerProblem,
   WorkerRejected,
   WorkerTerminatedProblem
@@ -37,6 +38,7 @@ import {
   Accepted,
   BatchResult,
   BatchResults,
+  DeadLettersRetried,
   EventAccepted,
   EventResults,
   Health,
@@ -86,6 +88,18 @@ const cursor = Schema.optionalKey(
   description: "nextCursor of the page before"
 })
 
+const workerFilter = {
+  namespace: Schema.optionalKey(Schema.String),
+  workerType: Schema.optionalKey(Schema.Literals(["static", "dynamic"])),
+  label: Schema.optionalKey(
+    Schema.Array(Schema.String.check(Schema.isPattern(/^[^=]+=/s, { expected: "key=value" }))).check(
+      Schema.isMaxLength(HttpLimits.labelFilters, {
+        expected: `at most ${HttpLimits.labelFilters} labels`
+      })
+    )
+  ).annotate({ description: "key=value; repeatable: all of these", examples: [["zone=a"]] })
+}
+
 const workers = HttpApiGroup.make("workers")
   .add(
     HttpApiEndpoint.post("registerWorker", "/v1/workers", {
@@ -130,15 +144,7 @@ const workers = HttpApiGroup.make("workers")
     HttpApiEndpoint.get("listWorkers", "/v1/workers", {
       query: {
         phase: Schema.optionalKey(Schema.Array(Phase)).annotate({ description: "Repeatable: any of these" }),
-        namespace: Schema.optionalKey(Schema.String),
-        workerType: Schema.optionalKey(Schema.Literals(["static", "dynamic"])),
-        label: Schema.optionalKey(
-          Schema.Array(Schema.String.check(Schema.isPattern(/^[^=]+=/s, { expected: "key=value" }))).check(
-            Schema.isMaxLength(HttpLimits.labelFilters, {
-              expected: `at most ${HttpLimits.labelFilters} labels`
-            })
-          )
-        ).annotate({ description: "key=value; repeatable: all of these", examples: [["zone=a"]] }),
+        ...workerFilter,
         limit,
         cursor
       },
@@ -174,6 +180,47 @@ const workers = HttpApiGroup.make("workers")
   )
   .annotateMerge(
     OpenApi.annotations({ title: "Workers", description: "Workers and the state that is wanted of them" })
+  )
+
+const deadLetters = HttpApiGroup.make("dead-letters")
+  .add(
+    HttpApiEndpoint.get("listDeadLetters", "/v1/dead-letters", {
+      query: { ...workerFilter, limit, cursor },
+      success: WorkerPage
+    }).annotateMerge(
+      describe(
+        "List dead letters",
+        "Workers in the phase failed, in the order in which they became known; lastError says why."
+      )
+    ),
+    HttpApiEndpoint.post("retryDeadLetters", "/v1/dead-letters/retry", {
+      query: workerFilter,
+      success: DeadLettersRetried
+    }).annotateMerge(
+      describe("Retry dead letters", "Tries all again that match; without a filter all there are.")
+    ),
+    HttpApiEndpoint.post("retryDeadLetter", "/v1/dead-letters/:id/retry", {
+      params: workerParams,
+      success: Accepted,
+      error: [UnknownDeadLetter, OverloadedResponse]
+    }).annotateMerge(describe("Retry one dead letter", "The same generation is tried again, at once.")),
+    HttpApiEndpoint.delete("dropDeadLetter", "/v1/dead-letters/:id", {
+      params: workerParams,
+      success: Accepted,
+      error: [UnknownDeadLetter, OverloadedResponse]
+    }).annotateMerge(
+      describe(
+        "Drop a dead letter",
+        "The worker is not wanted any more. The scheduler is told, since it may have an earlier state of it; " +
+          "where it was that which failed, the worker counts as terminated."
+      )
+    )
+  )
+  .annotateMerge(
+    OpenApi.annotations({
+      title: "Dead letters",
+      description: "Workers that failed for good: nothing more is tried until somebody decides"
+    })
   )
 
 const events = HttpApiGroup.make("events")
@@ -241,7 +288,7 @@ const system = HttpApiGroup.make("system")
   .annotateMerge(OpenApi.annotations({ title: "System", description: "For those who run the service" }))
 
 export class Api extends HttpApi.make("muster")
-  .add(workers, events, scheduler, system)
+  .add(workers, deadLetters, events, scheduler, system)
   .middleware(RequestProblems)
   .annotateMerge(
     OpenApi.annotations({

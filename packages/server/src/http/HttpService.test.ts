@@ -154,6 +154,84 @@ describe("pages of the largest workers", () => {
   )
 })
 
+describe("/v1/dead-letters", () => {
+  const rejected = TestScheduler.fail(new SchedulerRejected({ message: "no such pool", code: "pool" }))
+
+  const withDeadLetters = Effect.fnUntraced(function* (...ids: ReadonlyArray<string>) {
+    const service = yield* start()
+    for (const id of ids) {
+      yield* service.scheduler.onRegister(id, [rejected])
+      const labels = { zone: id === "a" ? "1" : "2" }
+      yield* service.send("POST", "/v1/workers", { ...worker(id), metadata: { labels } }, waiting)
+    }
+    yield* service.send("POST", "/v1/workers", worker("fine"), waiting)
+    return service
+  })
+
+  it.live("lists them with the reason, page by page, narrowed by filters", () =>
+    Effect.gen(function* () {
+      const { send } = yield* withDeadLetters("a", "b")
+      const first = (yield* send("GET", "/v1/dead-letters?limit=1")).json
+      assert.strictEqual(first.total, 2)
+      assert.deepInclude(first.items[0], { id: "a", phase: "failed", attempts: 1 })
+      assert.include(first.items[0].lastError.message, "no such pool")
+      const second = (yield* send("GET", `/v1/dead-letters?limit=1&cursor=${first.nextCursor}`)).json
+      assert.strictEqual(second.items[0].id, "b")
+      assert.isNull(second.nextCursor)
+      const { items } = (yield* send("GET", "/v1/dead-letters?label=zone=2")).json
+      assert.deepStrictEqual(
+        items.map(({ id }: { id: string }) => id),
+        ["b"]
+      )
+      const wrong = yield* send("GET", "/v1/dead-letters?cursor=x")
+      assert.deepInclude(wrong.json, problem("invalid-request", 400))
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("retries one, and all that match", () =>
+    Effect.gen(function* () {
+      const { send } = yield* withDeadLetters("a", "b", "c")
+      const one = yield* send("POST", "/v1/dead-letters/b/retry")
+      assert.strictEqual(one.status, 202)
+      assert.deepInclude(one.json, { id: "b", phase: "pending" })
+      const some = yield* send("POST", "/v1/dead-letters/retry?label=zone=1")
+      assert.strictEqual(some.status, 202)
+      assert.deepStrictEqual(some.json, { retried: 1, left: 0 })
+      const again = yield* send(
+        "POST",
+        "/v1/workers",
+        { ...worker("b"), metadata: { labels: { zone: "2" } } },
+        waiting
+      )
+      assert.deepInclude(again.json, { phase: "registered", generation: one.json.generation })
+      assert.deepStrictEqual((yield* send("POST", "/v1/dead-letters/retry")).json, { retried: 1, left: 0 })
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("drops one, which is then not wanted any more", () =>
+    Effect.gen(function* () {
+      const { send } = yield* withDeadLetters("a")
+      const dropped = yield* send("DELETE", "/v1/dead-letters/a")
+      assert.strictEqual(dropped.status, 202)
+      assert.deepInclude(dropped.json, { id: "a", phase: "unregistering" })
+      assert.strictEqual((yield* send("GET", "/v1/dead-letters")).json.total, 0)
+    }).pipe(Effect.scoped)
+  )
+
+  it.live.each([
+    ["POST", "/v1/dead-letters/fine/retry"],
+    ["DELETE", "/v1/dead-letters/fine"],
+    ["POST", "/v1/dead-letters/unknown/retry"],
+    ["DELETE", "/v1/dead-letters/-"]
+  ] as const)("answers 404 to %s %s, which has not failed", ([method, path]) =>
+    Effect.gen(function* () {
+      const { send } = yield* withDeadLetters("a")
+      const { json } = yield* send(method, path)
+      assert.deepInclude(json, problem("unknown-dead-letter", 404))
+    }).pipe(Effect.scoped)
+  )
+})
+
 describe("/v1/scheduler", () => {
   it.live("answers 501 where the scheduler cannot list", () =>
     Effect.gen(function* () {

@@ -10,6 +10,7 @@ import { Telemetry } from "../Telemetry.ts"
 import { Api } from "./Api.ts"
 import { CannotListen } from "./CannotListen.ts"
 import { answerClientErrors } from "./ClientErrors.ts"
+import { DeadLettersHandlers } from "./DeadLettersHandlers.ts"
 import { Documentation } from "./Documentation.ts"
 import { ErrorResponses } from "./ErrorResponses.ts"
 import { EventsHandlers } from "./EventsHandlers.ts"
@@ -20,7 +21,7 @@ import { WorkersHandlers } from "./WorkersHandlers.ts"
 
 /** Every route, over the services of the context. */
 export const Routes = HttpApiBuilder.layer(Api).pipe(
-  Layer.provide([WorkersHandlers, EventsHandlers, SchedulerHandlers, SystemHandlers]),
+  Layer.provide([WorkersHandlers, DeadLettersHandlers, EventsHandlers, SchedulerHandlers, SystemHandlers]),
   Layer.merge(Documentation),
   Layer.provide(ErrorResponses),
   Layer.provide(Telemetry.layer)

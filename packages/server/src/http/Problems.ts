@@ -62,6 +62,16 @@ export class UnknownWorkerProblem extends HttpApiError.Problem<UnknownWorkerProb
   { workerId }
 ) {}
 
+export class UnknownDeadLetter extends HttpApiError.Problem<UnknownDeadLetter>()(
+  "UnknownDeadLetter",
+  {
+    type: typeOf("unknown-dead-letter"),
+    status: 404,
+    title: "No worker of this id has failed for good"
+  },
+  { workerId }
+) {}
+
 export class MethodNotAllowed extends HttpApiError.Problem<MethodNotAllowed>()(
   "MethodNotAllowed",
   { type: typeOf("method-not-allowed"), status: 405, title: "The method is not allowed here" },

@@ -81,6 +81,13 @@ export const WorkerPage = Schema.Struct({ items: Schema.Array(WorkerView), ...pa
   identifier: "WorkerPage"
 })
 
+export const DeadLettersRetried = Schema.Struct({
+  retried: Schema.Int.annotate({ description: "How many are tried again" }),
+  left: Schema.Int.annotate({
+    description: "How many match and stay, because too many changes are unfinished"
+  })
+}).annotate({ identifier: "DeadLettersRetried", httpApiStatus: 202 })
+
 /** The result of one member of a batch, by its position in a JSON array or its line of NDJSON. */
 export const BatchResult = Schema.Struct({
   index: Schema.optionalKey(Schema.Int.annotate({ description: "Position in the array, from 0" })),

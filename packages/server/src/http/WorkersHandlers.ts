@@ -11,10 +11,11 @@ import { Api } from "./Api.ts"
 import { receiveBatch } from "./BatchHandler.ts"
 import { HttpLimits } from "./HttpLimits.ts"
 import { preferredWait } from "./Preferences.ts"
-import { InvalidRequest, overloaded, UnknownWorkerProblem, WorkerTerminatedProblem } from "./Problems.ts"
+import { overloaded, UnknownWorkerProblem, WorkerTerminatedProblem } from "./Problems.ts"
 import { readJson, requireMediaType } from "./RequestBody.ts"
 import { toAccepted, toWorkerView } from "./Schemas.ts"
 import { decodeWorker, intake, isRegistered } from "./WorkerInput.ts"
+import { listWorkers } from "./WorkerListing.ts"
 
 export const WorkersHandlers = HttpApiBuilder.group(
   Api,
@@ -38,28 +39,7 @@ export const WorkersHandlers = HttpApiBuilder.group(
       .handleRaw("registerBatch", ({ headers, request }) =>
         Effect.provideService(receiveBatch(request, preferredWait(headers.prefer)), Fleet, fleet)
       )
-      .handle(
-        "listWorkers",
-        Effect.fnUntraced(function* ({ query }) {
-          const after = yield* readCursor(query.cursor)
-          const filter = {
-            phases: query.phase,
-            namespace: query.namespace,
-            workerType: query.workerType,
-            labels: query.label?.map(splitLabel)
-          }
-          const { items, next, total } = yield* fleet.list(
-            filter,
-            query.limit ?? HttpLimits.pageDefault,
-            after
-          )
-          return {
-            items: items.map(toWorkerView),
-            nextCursor: next === undefined ? null : writeCursor(next),
-            total
-          }
-        })
-      )
+      .handle("listWorkers", ({ query }) => listWorkers(fleet, query))
       .handle("getWorker", ({ params }) =>
         workerId(params.id).pipe(
           Effect.flatMap((id) => fleet.get(id)),
@@ -94,7 +74,7 @@ const accepted = (status: WorkerStatus, wait: number | undefined) =>
     }
   })
 
-const isWorkerId = Schema.is(WorkerId)
+export const isWorkerId = Schema.is(WorkerId)
 
 const workerId = (id: string): Effect.Effect<WorkerId, UnknownWorkerProblem> =>
   isWorkerId(id) ? Effect.succeed(id) : unknownWorker(id)
@@ -118,21 +98,3 @@ const toProblem = (error: FleetFull | UnknownWorker | UnknownWorkerProblem) => {
 /** What stands in the way of the ready event. */
 export const toReadyProblem = (error: FleetFull | UnknownWorker | UnknownWorkerProblem | WorkerGone) =>
   error._tag === "WorkerGone" ? new WorkerTerminatedProblem({ workerId: error.workerId }) : toProblem(error)
-
-const splitLabel = (label: string): readonly [string, string] => {
-  const at = label.indexOf("=")
-  return [label.slice(0, at), label.slice(at + 1)]
-}
-
-/** Cursors are opaque to clients; that there is a number in them is nobody's business. */
-const writeCursor = (ordinal: number): string => Buffer.from(`w${ordinal}`).toString("base64url")
-
-const readCursor = (cursor: string | undefined): Effect.Effect<number, InvalidRequest> => {
-  if (cursor === undefined) return Effect.succeed(0)
-  const ordinal = /^w(\d{1,15})$/.exec(Buffer.from(cursor, "base64url").toString("latin1"))?.[1]
-  return ordinal === undefined
-    ? Effect.fail(
-        new InvalidRequest({ errors: [{ path: "query.cursor", message: "expected a nextCursor" }] })
-      )
-    : Effect.succeed(Number(ordinal))
-}
