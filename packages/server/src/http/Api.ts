@@ -88,7 +88,8 @@ const cursor = Schema.optionalKey(
   description: "nextCursor of the page before"
 })
 
-const workerFilter = {
+/** What narrows a listing, or a change of many. */
+export const workerFilter = {
   namespace: Schema.optionalKey(Schema.String),
   workerType: Schema.optionalKey(Schema.Literals(["static", "dynamic"])),
   label: Schema.optionalKey(

@@ -4,8 +4,8 @@
 import { Effect } from "effect"
 import { HttpApiBuilder } from "effect/http-api"
 import { Fleet, type FleetFull, type NoDeadLetter } from "../fleet/Fleet.ts"
-import { Api } from "./Api.ts"
-import { overloaded, UnknownDeadLetter } from "./Problems.ts"
+import { Api, workerFilter } from "./Api.ts"
+import { InvalidRequest, overloaded, UnknownDeadLetter } from "./Problems.ts"
 import { toAccepted } from "./Schemas.ts"
 import { listWorkers, toFilter } from "./WorkerListing.ts"
 import { isWorkerId } from "./WorkersHandlers.ts"
@@ -23,11 +23,28 @@ export const DeadLettersHandlers = HttpApiBuilder.group(
 
     return handlers
       .handle("listDeadLetters", ({ query }) => listWorkers(fleet, { ...query, phase: ["failed"] }))
-      .handle("retryDeadLetters", ({ query }) => fleet.retryAll(toFilter(query)))
+      .handle("retryDeadLetters", ({ query, request }) =>
+        Effect.andThen(
+          refuseOthers(request.url, filters),
+          Effect.suspend(() => fleet.retryAll(toFilter(query)))
+        )
+      )
       .handle("retryDeadLetter", ({ params }) => decide(params.id, fleet.retry))
       .handle("dropDeadLetter", ({ params }) => decide(params.id, fleet.giveUp))
   })
 )
+
+const filters = Object.keys(workerFilter)
+
+/** A filter that is mistyped would be no filter, and all would be retried. */
+const refuseOthers = (url: string, expected: ReadonlyArray<string>): Effect.Effect<void, InvalidRequest> => {
+  const { searchParams } = new URL(url, "http://localhost")
+  const others = Array.from(new Set(searchParams.keys())).filter((name) => !expected.includes(name))
+  if (others.length === 0) return Effect.void
+  const message = `expected one of ${expected.join(", ")}`
+  const errors = others.slice(0, 10).map((name) => ({ path: `query.${name.slice(0, 100)}`, message }))
+  return Effect.fail(new InvalidRequest({ errors }))
+}
 
 const unknownDeadLetter = (workerId: string) => new UnknownDeadLetter({ workerId: workerId.slice(0, 253) })
 

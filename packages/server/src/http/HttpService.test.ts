@@ -208,6 +208,19 @@ describe("/v1/dead-letters", () => {
     }).pipe(Effect.scoped)
   )
 
+  it.live("refuses to retry all because of a filter that it does not know", () =>
+    Effect.gen(function* () {
+      const { send } = yield* withDeadLetters("a")
+      const { json } = yield* send("POST", "/v1/dead-letters/retry?lable=zone=1&phase=failed")
+      assert.deepInclude(json, problem("invalid-request", 400))
+      assert.deepStrictEqual(
+        json.errors.map(({ path }: { path: string }) => path),
+        ["query.lable", "query.phase"]
+      )
+      assert.strictEqual((yield* send("GET", "/v1/dead-letters")).json.total, 1)
+    }).pipe(Effect.scoped)
+  )
+
   it.live("drops one, which is then not wanted any more", () =>
     Effect.gen(function* () {
       const { send } = yield* withDeadLetters("a")
