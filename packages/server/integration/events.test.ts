@@ -35,6 +35,17 @@ describe("structured mode", () => {
     while ((await phase("life")) !== "ready");
     await send(event("terminated", { workerId: "life", reason: "scaled in" }))
     while ((await phase("life")) !== "terminated");
+    const { items } = (await service.fetch("/v1/workers/life/timeline")).json
+    const last = items.findLast(({ type }: { type: string }) => type === "change")
+    assert.deepInclude(last, { change: "terminated", reason: "scaled in" })
+  })
+
+  it.each(["x".repeat(1025), 7])("refuses a reason that is no short text", async (reason) => {
+    const { json, status } = await send(event("terminated", { workerId: "life", reason }))
+    assert.strictEqual(status, 400)
+    assert.deepStrictEqual(json.errors, [
+      { path: "data.reason", message: "expected a string of at most 1024 characters" }
+    ])
   })
 
   it("takes Muster's own shape of the data, and the worker's id from the subject", async () => {

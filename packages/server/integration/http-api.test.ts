@@ -56,6 +56,35 @@ describe("POST /v1/workers", () => {
   })
 })
 
+describe("GET /v1/workers/{id}/timeline", () => {
+  it("tells what happened to a worker, oldest first", async () => {
+    const { json: accepted } = await service.send("POST", "/v1/workers", worker("told"), waiting)
+    const { json, status } = await service.fetch("/v1/workers/told/timeline")
+    assert.strictEqual(status, 200)
+    assert.strictEqual(json.forgotten, 0)
+    const moment = { at: json.items[0].at, generation: accepted.generation }
+    assert.deepStrictEqual(json.items[0], {
+      type: "change",
+      ...moment,
+      change: "provisioned",
+      source: null,
+      reason: null
+    })
+    assert.deepStrictEqual(
+      json.items.map(({ phase, result, type }: { type: string; phase?: string; result?: string }) =>
+        [type, phase ?? result].join(" ").trim()
+      ),
+      ["change", "phase pending", "phase registering", "call success", "phase registered"]
+    )
+  })
+
+  it("is that of a worker that is known", async () => {
+    const { json, status } = await service.fetch("/v1/workers/nobody/timeline")
+    assert.strictEqual(status, 404)
+    assert.strictEqual(json.type, "urn:muster:problem:unknown-worker")
+  })
+})
+
 describe("GET /v1/workers/{id}", () => {
   it("tells everything that is known of a worker", async () => {
     await service.send("POST", "/v1/workers", worker("known", { labels: { zone: "a" } }), waiting)
@@ -238,6 +267,7 @@ describe("the system's routes", () => {
       "/v1/workers/batch",
       "/v1/workers/{id}",
       "/v1/workers/{id}/ready",
+      "/v1/workers/{id}/timeline",
       "/v1/dead-letters",
       "/v1/dead-letters/retry",
       "/v1/dead-letters/{id}/retry",

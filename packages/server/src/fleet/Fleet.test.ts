@@ -401,6 +401,147 @@ describe("Fleet", () => {
     }).pipe(Effect.provide(layer()))
   )
 
+  describe("the timeline of a worker", () => {
+    const story = Effect.fnUntraced(function* (name: string) {
+      const fleet = yield* Fleet
+      const { items } = yield* fleet.timeline(id(name))
+      return items.map((item) => {
+        switch (item.type) {
+          case "change":
+            return [item.change, item.source, item.reason].filter((part) => part !== undefined).join(" ")
+          case "call":
+            return `${item.call} ${item.attempt ?? ""}: ${item.error?.type ?? item.held ?? "success"}`
+          case "phase":
+            return `-> ${item.phase}`
+        }
+      })
+    })
+
+    it.effect("tells the changes, the calls and how they ended, and the phases, oldest first", () =>
+      Effect.gen(function* () {
+        const fleet = yield* Fleet
+        const scheduler = yield* TestScheduler
+        yield* scheduler.onRegister("a", [unavailable])
+        yield* want("a")
+        yield* TestClock.adjust("500 millis")
+        yield* fleet.ready(id("a"), {})
+        yield* settle
+        yield* fleet.drop(id("a"), {
+          place: { source: "/autoscaler", occurredAt: 0 },
+          reason: "scaled in"
+        })
+        yield* settle
+        assert.deepStrictEqual(yield* story("a"), [
+          "provisioned",
+          "-> pending",
+          "-> registering",
+          "register 1: scheduler_unavailable",
+          "-> pending",
+          "-> registering",
+          "register 2: success",
+          "-> registered",
+          "ready",
+          "verify : true",
+          "-> ready",
+          "terminated /autoscaler scaled in",
+          "-> unregistering",
+          "unregister 1: success",
+          "-> terminated"
+        ])
+      }).pipe(Effect.provide(layer()))
+    )
+
+    it.effect("says when things happened, under which generation, and when the next call will be", () =>
+      Effect.gen(function* () {
+        const fleet = yield* Fleet
+        const scheduler = yield* TestScheduler
+        yield* scheduler.onRegister("a", [TestScheduler.delay("2 seconds", unavailable)])
+        const { generation } = yield* want("a")
+        yield* TestClock.adjust("2 seconds")
+        const { items } = yield* fleet.timeline(id("a"))
+        assert.deepStrictEqual(
+          items.map(({ at }) => at),
+          [0, 0, 0, 2000, 2000]
+        )
+        assert.isTrue(items.every((item) => item.generation === generation))
+        const { nextAttemptAt } = yield* status("a")
+        assert.isDefined(nextAttemptAt)
+        assert.deepStrictEqual(items.at(-1), {
+          type: "phase",
+          at: 2000,
+          generation,
+          phase: "pending",
+          nextAttemptAt
+        })
+      }).pipe(Effect.provide(layer()))
+    )
+
+    it.effect("tells that the scheduler had lost a worker, and what was decided about a dead letter", () =>
+      Effect.gen(function* () {
+        const fleet = yield* Fleet
+        const scheduler = yield* TestScheduler
+        yield* scheduler.onRegister("a", [TestScheduler.succeed, rejected, rejected])
+        yield* want("a")
+        yield* settle
+        yield* scheduler.forget
+        yield* fleet.ready(id("a"), {})
+        yield* settle
+        yield* fleet.retry(id("a"))
+        yield* settle
+        yield* fleet.giveUp(id("a"))
+        yield* settle
+        assert.deepStrictEqual((yield* story("a")).slice(5), [
+          "ready",
+          "verify : false",
+          "register 2: invalid_worker",
+          "-> failed",
+          "retried",
+          "-> pending",
+          "-> registering",
+          "register 1: invalid_worker",
+          "-> failed",
+          "dropped",
+          "-> unregistering",
+          "unregister 1: success",
+          "-> terminated"
+        ])
+      }).pipe(Effect.provide(layer()))
+    )
+
+    it.effect("tells of calls that were given up, and of an adapter that died", () =>
+      Effect.gen(function* () {
+        const scheduler = yield* TestScheduler
+        yield* scheduler.onRegister("a", [TestScheduler.hang, TestScheduler.die("boom")])
+        yield* want("a")
+        yield* TestClock.adjust("1 minute")
+        assert.deepStrictEqual(
+          (yield* story("a")).filter((line) => line.startsWith("register")),
+          ["register 1: timeout", "register 2: unexpected"]
+        )
+      }).pipe(Effect.provide(layer()))
+    )
+
+    it.effect("keeps the latest hundred items, and says how many there were before", () =>
+      Effect.gen(function* () {
+        const fleet = yield* Fleet
+        const scheduler = yield* TestScheduler
+        yield* scheduler.onEvery("register", [TestScheduler.always(unavailable)])
+        yield* want("a")
+        yield* TestClock.adjust("1 hour")
+        const { forgotten, items } = yield* fleet.timeline(id("a"))
+        assert.lengthOf(items, 100)
+        assert.strictEqual(forgotten + items.length, 2 + 3 * (yield* scheduler.calls).length)
+      }).pipe(Effect.provide(layer()))
+    )
+
+    it.effect("is that of a known worker", () =>
+      Effect.gen(function* () {
+        const fleet = yield* Fleet
+        assert.strictEqual((yield* Effect.flip(fleet.timeline(id("x"))))._tag, "UnknownWorker")
+      }).pipe(Effect.provide(layer()))
+    )
+  })
+
   describe("dead letters", () => {
     it.effect("are tried again, under the same generation, when that is asked for", () =>
       Effect.gen(function* () {

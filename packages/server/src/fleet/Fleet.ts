@@ -11,6 +11,7 @@ import type { ListFilter } from "./FleetIndex.ts"
 import { fleetDefaults } from "./FleetDefaults.ts"
 import { makeReconciler, type ReconcilerOptions } from "./FleetReconciler.ts"
 import type { Change } from "./FleetState.ts"
+import type { TimelineItem } from "./Timeline.ts"
 
 /** As many changes are unfinished as the fleet takes; some will be done soon. */
 export class FleetFull extends Schema.TaggedError<FleetFull>("@muster/server/FleetFull")("FleetFull", {
@@ -55,6 +56,17 @@ export interface WantOptions extends ChangeOptions {
   readonly saidWhenProvisioned: boolean
 }
 
+export interface DropOptions extends ChangeOptions {
+  /** Why the worker is gone, for people. */
+  readonly reason?: string | undefined
+}
+
+/** What happened to a worker, oldest first; `forgotten`: how many older items are not kept any more. */
+export interface WorkerTimeline {
+  readonly items: ReadonlyArray<TimelineItem>
+  readonly forgotten: number
+}
+
 /** One page of a listing; `next` is where the next one begins. */
 export interface StatusPage {
   readonly items: ReadonlyArray<WorkerStatus>
@@ -72,7 +84,7 @@ export class Fleet extends Context.Service<
     /** Wants a worker that is known unregistered. */
     readonly terminate: (workerId: WorkerId) => Effect.Effect<Accepted, FleetFull | UnknownWorker>
     /** Wants a worker unregistered, known or not: the scheduler may know what the fleet does not. */
-    readonly drop: (workerId: WorkerId, options: ChangeOptions) => Effect.Effect<Accepted, FleetFull>
+    readonly drop: (workerId: WorkerId, options: DropOptions) => Effect.Effect<Accepted, FleetFull>
     /** A worker says that it is ready: verifies that the scheduler has it, and registers it again if not. */
     readonly ready: (
       workerId: WorkerId,
@@ -88,6 +100,7 @@ export class Fleet extends Context.Service<
      */
     readonly giveUp: (workerId: WorkerId) => Effect.Effect<Accepted, FleetFull | NoDeadLetter>
     readonly get: (workerId: WorkerId) => Effect.Effect<Option.Option<WorkerStatus>>
+    readonly timeline: (workerId: WorkerId) => Effect.Effect<WorkerTimeline, UnknownWorker>
     /** The workers after `after` (0: from the beginning) in the order in which they became known. */
     readonly list: (filter: ListFilter, limit: number, after: number) => Effect.Effect<StatusPage>
     /**
@@ -149,7 +162,8 @@ const make = Effect.fnUntraced(function* (options: FleetOptions) {
         known(workerId),
         accept((now) => state.drop(workerId, now))
       ),
-    drop: (workerId, { place }) => accept((now) => state.drop(workerId, now, place)),
+    drop: (workerId, { place, reason }) =>
+      accept((now) => state.drop(workerId, now, { name: "terminated", place, reason })),
     ready: Effect.fnUntraced(function* (workerId, { place }) {
       const entry = yield* known(workerId)
       if (entry.desired === "unregistered") return yield* new WorkerGone({ workerId })
@@ -171,6 +185,8 @@ const make = Effect.fnUntraced(function* (options: FleetOptions) {
       return yield* accept((now) => state.giveUp(entry, now))
     }),
     get: (workerId) => Effect.sync(() => Option.fromUndefinedOr(state.index.get(workerId)?.status)),
+    timeline: (workerId) =>
+      Effect.map(known(workerId), ({ timeline: { forgotten, items } }) => ({ forgotten, items })),
     list: (filter, limit, after) =>
       Effect.sync(() => {
         const { entries, next, total } = state.index.list(filter, limit, after)

@@ -3,40 +3,9 @@
  * the way.
  */
 import type { Worker, WorkerId } from "@muster/core"
-import { Schema } from "effect"
-
-/** Where a worker is on its way: see `docs/http-api.md`. */
-export const Phase = Schema.Literals([
-  "pending",
-  "registering",
-  "registered",
-  "ready",
-  "unregistering",
-  "terminated",
-  "failed"
-])
-export type Phase = typeof Phase.Type
-
-/** The kind of the last failure: those of the metrics, and `superseded`. */
-export const FailureType = Schema.Literals([
-  "scheduler_unavailable",
-  "timeout",
-  "invalid_worker",
-  "max_retries",
-  "unexpected",
-  "superseded"
-])
-export type FailureType = typeof FailureType.Type
-
-/** The last failure of a call for a worker. */
-export interface Failure {
-  readonly type: FailureType
-  readonly message: string
-  /** Whether the same call can succeed later; the fleet then tries again by itself. */
-  readonly retryable: boolean
-  /** Milliseconds since 1970. */
-  readonly at: number
-}
+import type { Failure } from "./Failure.ts"
+import type { Phase } from "./Phase.ts"
+import { Timeline } from "./Timeline.ts"
 
 /** A worker as it is shown: a copy that does not change. Times are milliseconds since 1970. */
 export interface WorkerStatus {
@@ -65,6 +34,7 @@ export class Entry {
   /** Counts up with every worker that becomes known; the order of listings. */
   readonly ordinal: number
   readonly createdAt: number
+  readonly timeline = new Timeline()
   /** Absent when all that is known of a worker is that it has to go. */
   worker: Worker | undefined
   desired: Desired

@@ -3,7 +3,8 @@
  * binary search and a walk from there, and a cursor stays valid whatever comes and goes between two pages.
  */
 import type { WorkerId } from "@muster/core"
-import { type Desired, Entry, type Phase } from "./FleetEntry.ts"
+import { type Desired, Entry } from "./FleetEntry.ts"
+import type { Phase } from "./Phase.ts"
 import { PageBudget } from "./PageBudget.ts"
 
 /** What a listing is narrowed to; a field that is absent narrows nothing. */

@@ -2,7 +2,7 @@
  * How many workers are in each phase, as a gauge: `muster_workers` with the label `phase`.
  */
 import { type Context, Metric } from "effect"
-import { Phase } from "./FleetEntry.ts"
+import { Phase } from "./Phase.ts"
 
 const gauge = (phase: Phase) =>
   Metric.gauge("muster_workers", {

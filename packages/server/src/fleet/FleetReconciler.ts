@@ -5,6 +5,7 @@
  * wanted.
  */
 import {
+  type HeldWorker,
   type RegistrationError,
   SchedulerPort,
   SchedulerRejected,
@@ -29,7 +30,8 @@ import {
   Random,
   type Scope
 } from "effect"
-import type { Entry, Failure, FailureType } from "./FleetEntry.ts"
+import type { Failure, FailureType } from "./Failure.ts"
+import type { Entry } from "./FleetEntry.ts"
 import { makePhaseCounter } from "./FleetMetrics.ts"
 import { type FleetLimits, FleetState } from "./FleetState.ts"
 
@@ -150,14 +152,16 @@ export const makeReconciler = Effect.fnUntraced(function* (
  */
 const registrationOf = Effect.fnUntraced(function* (state: FleetState) {
   const scheduler = yield* SchedulerPort
+  const { get } = scheduler
   const port = SchedulerPort.make({
     ...scheduler,
+    ...(get === undefined ? undefined : { get: (workerId) => verification(state, workerId, get(workerId)) }),
     register: (worker) =>
-      attempt(state, worker.id, "registered", (entry) =>
+      attempt(state, worker.id, "register", (entry) =>
         scheduler.register(entry.worker ?? worker, { generation: entry.generation })
       ),
     unregister: (workerId) =>
-      attempt(state, workerId, "unregistered", (entry) =>
+      attempt(state, workerId, "unregister", (entry) =>
         scheduler.unregister(workerId, { generation: entry.generation })
       )
   })
@@ -170,37 +174,69 @@ const registrationOf = Effect.fnUntraced(function* (state: FleetState) {
   return Context.get(yield* Layer.build(layer), WorkerRegistration)
 })
 
+const desiredBy = { register: "registered", unregister: "unregistered" } as const
+
 const attempt = (
   state: FleetState,
   workerId: WorkerId,
-  desired: Entry["desired"],
+  call: "register" | "unregister",
   send: (entry: Entry) => Effect.Effect<void, SchedulerError>
 ): Effect.Effect<void, SchedulerError> =>
   Effect.clockWith((clock) => {
     const entry = state.index.get(workerId)
-    if (entry === undefined || entry.desired !== desired) {
+    if (entry === undefined || entry.desired !== desiredBy[call]) {
       return Effect.fail(SchedulerRejected.olderGeneration({ given: 0, held: entry?.generation ?? 0 }))
     }
     const { generation } = entry
-    entry.attempts++
+    const attempt = ++entry.attempts
     entry.sent = generation
-    const met = (type: FailureType, message: string, retryable: boolean) => {
+    const tell = (exit: Exit.Exit<void, SchedulerError>) => {
+      const error = Exit.isSuccess(exit) ? undefined : attemptFailure(exit.cause)
+      const at = clock.currentTimeMillisUnsafe()
+      entry.timeline.add({ type: "call", at, generation, call, attempt, error })
       // An attempt that was given up may end when all is done, or when something else is wanted.
-      if (!entry.unfinished || entry.generation !== generation) return
-      entry.lastError = { type, message, retryable, at: clock.currentTimeMillisUnsafe() }
+      if (error === undefined || !entry.unfinished || entry.generation !== generation) return
+      entry.lastError = { ...error, at }
     }
-    return send(entry).pipe(
-      Effect.tapError((error) =>
-        Effect.sync(() => met(attemptFailure(error), error.message, canPass(error)))
-      ),
-      Effect.onInterrupt(() => Effect.sync(() => met("timeout", "no answer in time", true)))
+    return Effect.onExit(
+      Effect.suspend(() => send(entry)),
+      (exit) => Effect.sync(() => tell(exit))
     )
+  })
+
+const verification = (
+  state: FleetState,
+  workerId: WorkerId,
+  get: Effect.Effect<Option.Option<HeldWorker>, SchedulerError>
+): Effect.Effect<Option.Option<HeldWorker>, SchedulerError> =>
+  Effect.clockWith((clock) => {
+    const tell = (exit: Exit.Exit<Option.Option<HeldWorker>, SchedulerError>) => {
+      const entry = state.index.get(workerId)
+      if (entry === undefined) return
+      const outcome = Exit.isSuccess(exit)
+        ? { held: Option.isSome(exit.value) }
+        : { error: attemptFailure(exit.cause) }
+      const at = clock.currentTimeMillisUnsafe()
+      entry.timeline.add({ type: "call", at, generation: entry.generation, call: "verify", ...outcome })
+    }
+    return Effect.onExit(get, (exit) => Effect.sync(() => tell(exit)))
   })
 
 const canPass = (error: SchedulerError): boolean =>
   error._tag === "SchedulerFault" ? error.retryable : error._tag === "SchedulerUnavailable"
 
-const attemptFailure = (error: SchedulerError): FailureType => {
+/** How a call failed. One that was interrupted was given up for want of an answer. */
+const attemptFailure = (cause: Cause.Cause<SchedulerError>): Omit<Failure, "at"> => {
+  const error = cause.reasons.find(Cause.isFailReason)?.error
+  if (error !== undefined) {
+    return { type: attemptFailureType(error), message: error.message, retryable: canPass(error) }
+  }
+  return cause.reasons.some(Cause.isDieReason)
+    ? { type: "unexpected", message: "the scheduler's adapter died", retryable: false }
+    : { type: "timeout", message: "no answer in time", retryable: true }
+}
+
+const attemptFailureType = (error: SchedulerError): FailureType => {
   switch (error._tag) {
     case "SchedulerUnavailable":
       return "scheduler_unavailable"

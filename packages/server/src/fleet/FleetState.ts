@@ -5,15 +5,25 @@
  */
 import type { Worker, WorkerId } from "@muster/core"
 import { Equal, Latch } from "effect"
-import type { Desired, Entry, EventPlace, Failure, Phase } from "./FleetEntry.ts"
+import type { Failure } from "./Failure.ts"
+import type { Desired, Entry, EventPlace } from "./FleetEntry.ts"
+import type { Phase } from "./Phase.ts"
 import { FleetIndex } from "./FleetIndex.ts"
 import type { PhaseCounter } from "./FleetMetrics.ts"
+import type { ChangeName } from "./Timeline.ts"
 
 export interface FleetLimits {
   /** The most workers whose wanted state may be ahead of the scheduler's at the same time; an integer ≥ 1. */
   readonly maxUnfinished: number
   /** How many terminated workers are remembered; an integer ≥ 0. */
   readonly maxTerminated: number
+}
+
+/** What asked for a change, as far as it was said. */
+export interface Occasion {
+  readonly name: ChangeName
+  readonly place?: EventPlace | undefined
+  readonly reason?: string | undefined
 }
 
 /** What a change came to. `outdated`: a newer event of the same source was there before it; nothing changed. */
@@ -47,12 +57,13 @@ export class FleetState {
    * Where the sender did not say when the worker was provisioned, that time does not count as content.
    */
   want(worker: Worker, saidWhenProvisioned: boolean, now: number, place?: EventPlace): Change {
+    const occasion = { name: "provisioned", place } as const
     const known = this.index.get(worker.id)
     if (known === undefined) {
       if (this.isFull) return full
       const entry = this.add(worker.id, "registered", now)
       entry.worker = worker
-      return this.change(entry, "registered", now, place)
+      return this.change(entry, "registered", now, occasion)
     }
     if (isOutdated(known, place)) return { _tag: "Outdated", entry: known }
     const isSame =
@@ -64,21 +75,22 @@ export class FleetState {
     if (this.isFull && !known.unfinished) return full
     known.worker = worker
     known.saidReady = false
-    return this.change(known, "registered", now, place)
+    return this.change(known, "registered", now, occasion)
   }
 
   /** A worker is gone. What is not known is unregistered all the same, in case the scheduler knows it. */
-  drop(id: WorkerId, now: number, place?: EventPlace): Change {
+  drop(id: WorkerId, now: number, occasion: Occasion = { name: "terminated" }): Change {
+    const { place } = occasion
     const known = this.index.get(id)
     if (known === undefined) {
       if (this.isFull) return full
-      return this.change(this.add(id, "unregistered", now), "unregistered", now, place)
+      return this.change(this.add(id, "unregistered", now), "unregistered", now, occasion)
     }
     if (isOutdated(known, place)) return { _tag: "Outdated", entry: known }
     if (known.desired === "unregistered" && known.phase !== "failed") return this.keep(known, place)
     if (this.isFull && !known.unfinished) return full
     known.saidReady = false
-    return this.change(known, "unregistered", now, place)
+    return this.change(known, "unregistered", now, occasion)
   }
 
   /** A worker that is wanted says that it can take jobs: the scheduler has to have it. */
@@ -86,6 +98,7 @@ export class FleetState {
     if (isOutdated(entry, place)) return { _tag: "Outdated", entry }
     if (this.isFull && !entry.unfinished) return full
     entry.saidReady = true
+    this.tell(entry, now, { name: "ready", place })
     if (entry.phase === "registered" || entry.phase === "ready") entry.verify = true
     if (entry.phase === "failed") this.setPhase(entry, "pending", now)
     if (!entry.unfinished) this.begin(entry)
@@ -96,6 +109,7 @@ export class FleetState {
   retry(entry: Entry, now: number): Change {
     if (this.isFull) return full
     entry.attempts = 0
+    this.tell(entry, now, { name: "retried" })
     this.setPhase(entry, entry.desired === "registered" ? "pending" : "unregistering", now)
     this.begin(entry)
     return { _tag: "Applied", entry }
@@ -106,7 +120,9 @@ export class FleetState {
    * an earlier state of it; one that would not be unregistered counts as gone.
    */
   giveUp(entry: Entry, now: number): Change {
-    if (entry.desired === "registered") return this.drop(entry.id, now)
+    const occasion = { name: "dropped" } as const
+    if (entry.desired === "registered") return this.drop(entry.id, now, occasion)
+    this.tell(entry, now, occasion)
     this.setPhase(entry, "terminated", now)
     this.remember(entry)
     return { _tag: "Applied", entry }
@@ -117,6 +133,7 @@ export class FleetState {
     this.onPhase(entry.phase, phase)
     entry.phase = phase
     entry.updatedAt = now
+    this.tellPhase(entry, now)
   }
 
   /** The scheduler has what is wanted. */
@@ -155,7 +172,8 @@ export class FleetState {
     return entry
   }
 
-  private change(entry: Entry, desired: Desired, now: number, place: EventPlace | undefined): Change {
+  private change(entry: Entry, desired: Desired, now: number, occasion: Occasion): Change {
+    const isNew = entry.generation === 0
     this.generation = Math.max(this.generation + 1, Math.floor(now) * generationsPerMilli)
     const hasTurned = entry.desired !== desired
     entry.desired = desired
@@ -164,8 +182,11 @@ export class FleetState {
     entry.attempts = 0
     entry.lastError = undefined
     entry.updatedAt = now
-    entry.lastEvent = place ?? entry.lastEvent
-    this.setPhase(entry, desired === "registered" ? "pending" : "unregistering", now)
+    entry.lastEvent = occasion.place ?? entry.lastEvent
+    this.tell(entry, now, occasion)
+    const phase = desired === "registered" ? "pending" : "unregistering"
+    if (isNew && entry.phase === phase) this.tellPhase(entry, now)
+    else this.setPhase(entry, phase, now)
     // An unfinished one is called for already, now or when its wait is over: three changes cost one call.
     if (!entry.unfinished) {
       entry.failures = 0
@@ -177,6 +198,16 @@ export class FleetState {
     }
     entry.notify()
     return { _tag: "Applied", entry }
+  }
+
+  private tell(entry: Entry, now: number, { name, place, reason }: Occasion): void {
+    const { generation } = entry
+    entry.timeline.add({ type: "change", at: now, generation, change: name, source: place?.source, reason })
+  }
+
+  private tellPhase(entry: Entry, now: number): void {
+    const { generation, nextAttemptAt, phase } = entry
+    entry.timeline.add({ type: "phase", at: now, generation, phase, nextAttemptAt })
   }
 
   private keep(entry: Entry, place: EventPlace | undefined): Change {

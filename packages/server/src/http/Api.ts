@@ -13,7 +13,7 @@ import {
   OpenApi
 } from "effect/http-api"
 import { version } from "../version.ts"
-import { Phase } from "../fleet/FleetEntry.ts"
+import { Phase } from "../fleet/Phase.ts"
 import { BinaryEvent, StructuredEvent } from "./CloudEvents.ts"
 import { HttpLimits } from "./HttpLimits.ts"
 import { batchExamples, eventExamples, polish, withExamples, workerExamples } from "./OpenApiDocument.ts"
@@ -46,6 +46,7 @@ import {
   MetricsText,
   Registered,
   SchedulerView,
+  TimelineView,
   WorkerPage,
   WorkerView
 } from "./Schemas.ts"
@@ -161,6 +162,16 @@ const workers = HttpApiGroup.make("workers")
       success: WorkerView,
       error: UnknownWorkerProblem
     }).annotateMerge(describe("Look at one worker")),
+    HttpApiEndpoint.get("getTimeline", "/v1/workers/:id/timeline", {
+      params: workerParams,
+      success: TimelineView,
+      error: UnknownWorkerProblem
+    }).annotateMerge(
+      describe(
+        "Look at what happened to a worker",
+        "Changes that were accepted, calls to the scheduler and how they ended, and phases: the latest 100, oldest first."
+      )
+    ),
     HttpApiEndpoint.delete("terminateWorker", "/v1/workers/:id", {
       params: workerParams,
       success: Accepted,

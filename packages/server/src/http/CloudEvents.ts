@@ -18,10 +18,14 @@ const EventType = Schema.Literals(Object.values(types))
 
 const attribute = Schema.String.check(Schema.isMinLength(1), Schema.isMaxLength(1024))
 
+const Reason = Schema.String.check(Schema.isMaxLength(1024))
+const isReason = Schema.is(Reason)
+const reasonRule = "expected a string of at most 1024 characters"
+
 /** Data of the ready and terminated events; the id may stand in the event's `subject` instead. */
 const WorkerReference = Schema.Struct({
   workerId: WorkerId,
-  reason: Schema.optionalKey(Schema.String.check(Schema.isMaxLength(1024)))
+  reason: Schema.optionalKey(Reason)
 })
 
 /** For the API's description: {@link readEvent} is what decodes. */
@@ -49,7 +53,7 @@ export interface ReceivedEvent {
   readonly change:
     | { readonly _tag: "Provisioned"; readonly worker: Worker; readonly saidWhenProvisioned: boolean }
     | { readonly _tag: "Ready"; readonly workerId: WorkerId }
-    | { readonly _tag: "Terminated"; readonly workerId: WorkerId }
+    | { readonly _tag: "Terminated"; readonly workerId: WorkerId; readonly reason: string | undefined }
 }
 
 /** One event in structured mode, from parsed JSON. */
@@ -88,7 +92,12 @@ export const readEvent = Effect.fnUntraced(function* (
   if (!isWorkerId(workerId)) {
     return yield* invalid([{ path: "data.workerId", message: "expected a worker's id, here or in subject" }])
   }
-  return { ...head, change: { _tag: type === types.ready ? "Ready" : "Terminated", workerId } }
+  if (type === types.ready) return { ...head, change: { _tag: "Ready", workerId } }
+  const reason = Predicate.hasProperty(input.data, "reason") ? (input.data.reason ?? undefined) : undefined
+  if (reason !== undefined && !isReason(reason)) {
+    return yield* invalid([{ path: "data.reason", message: reasonRule }])
+  }
+  return { ...head, change: { _tag: "Terminated", workerId, reason } }
 })
 
 /** The attributes of an event in binary mode, from its headers, joined with its data. */

@@ -43,7 +43,7 @@ export const EventsHandlers = HttpApiBuilder.group(
         case "Ready":
           return Effect.mapError(fleet.ready(change.workerId, { place }), toReadyProblem)
         case "Terminated":
-          return Effect.mapError(fleet.drop(change.workerId, { place }), overloaded)
+          return Effect.mapError(fleet.drop(change.workerId, { place, reason: change.reason }), overloaded)
       }
     }
 

@@ -4,7 +4,11 @@
 import { SchedulerHealth, Worker, WorkerId } from "@muster/core"
 import { DateTime, Schema } from "effect"
 import { HttpApiSchema } from "effect/http-api"
-import { FailureType, Phase, type WorkerStatus } from "../fleet/FleetEntry.ts"
+import type { WorkerTimeline } from "../fleet/Fleet.ts"
+import { FailureType } from "../fleet/Failure.ts"
+import type { WorkerStatus } from "../fleet/FleetEntry.ts"
+import { Phase } from "../fleet/Phase.ts"
+import type { TimelineItem } from "../fleet/Timeline.ts"
 import { ItemProblem } from "./Problems.ts"
 
 const timestamp = Schema.String.annotate({ format: "date-time", examples: ["2026-01-31T12:00:00.000Z"] })
@@ -37,12 +41,13 @@ export const Registered = Schema.Struct(acceptance).annotate({
 
 export const toAccepted = ({ generation, id, phase }: WorkerStatus): Accepted => ({ id, generation, phase })
 
-const LastError = Schema.Struct({
+const failure = {
   type: FailureType,
   message: Schema.String,
-  retryable: Schema.Boolean.annotate({ description: "Whether it is tried again without further ado" }),
-  at: timestamp
-})
+  retryable: Schema.Boolean.annotate({ description: "Whether it is tried again without further ado" })
+}
+
+const LastError = Schema.Struct({ ...failure, at: timestamp })
 
 export const WorkerView = Schema.Struct({
   ...acceptance,
@@ -69,6 +74,78 @@ export const toWorkerView = (status: WorkerStatus): WorkerView => ({
   registeredAt: formatTimeOrNull(status.registeredAt),
   nextAttemptAt: formatTimeOrNull(status.nextAttemptAt)
 })
+
+const moment = { at: timestamp, generation: Generation }
+
+const TimelineItemView = Schema.Union([
+  Schema.Struct({
+    type: Schema.Literal("change"),
+    ...moment,
+    change: Schema.Literals(["provisioned", "ready", "terminated", "retried", "dropped"]).annotate({
+      description: "What was accepted; retried and dropped are decisions about a dead letter"
+    }),
+    source: Schema.NullOr(Schema.String.annotate({ description: "The source of the CloudEvent" })),
+    reason: Schema.NullOr(Schema.String)
+  }),
+  Schema.Struct({
+    type: Schema.Literal("call"),
+    ...moment,
+    call: Schema.Literals(["register", "unregister", "verify"]),
+    result: Schema.Literals(["success", "failure"]),
+    attempt: Schema.NullOr(
+      Schema.Int.annotate({ description: "Which call for this generation it was, from 1; not for verify" })
+    ),
+    held: Schema.NullOr(
+      Schema.Boolean.annotate({ description: "verify: whether the scheduler has the worker" })
+    ),
+    error: Schema.NullOr(Schema.Struct(failure))
+  }),
+  Schema.Struct({
+    type: Schema.Literal("phase"),
+    ...moment,
+    phase: Phase,
+    nextAttemptAt: Schema.NullOr(timestamp)
+  })
+]).annotate({ identifier: "TimelineItem" })
+type TimelineItemView = typeof TimelineItemView.Type
+
+export const TimelineView = Schema.Struct({
+  items: Schema.Array(TimelineItemView),
+  forgotten: Schema.Int.annotate({ description: "How many older items are not kept any more" })
+}).annotate({ identifier: "Timeline" })
+
+export const toTimelineView = ({ forgotten, items }: WorkerTimeline): typeof TimelineView.Type => ({
+  items: items.map(toTimelineItemView),
+  forgotten
+})
+
+const toTimelineItemView = (item: TimelineItem): TimelineItemView => {
+  const { at: millis, generation } = item
+  const at = formatTime(millis)
+  switch (item.type) {
+    case "change": {
+      const { change, reason = null, source = null, type } = item
+      return { type, at, generation, change, source, reason }
+    }
+    case "call": {
+      const { attempt = null, call, error = null, held = null, type } = item
+      return {
+        type,
+        at,
+        generation,
+        call,
+        result: error === null ? "success" : "failure",
+        attempt,
+        held,
+        error
+      }
+    }
+    case "phase": {
+      const { nextAttemptAt, phase, type } = item
+      return { type, at, generation, phase, nextAttemptAt: formatTimeOrNull(nextAttemptAt) }
+    }
+  }
+}
 
 const page = {
   nextCursor: Schema.NullOr(Schema.String).annotate({

@@ -3,7 +3,7 @@
  */
 import { Effect } from "effect"
 import type { Fleet } from "../fleet/Fleet.ts"
-import type { Phase } from "../fleet/FleetEntry.ts"
+import type { Phase } from "../fleet/Phase.ts"
 import type { ListFilter } from "../fleet/FleetIndex.ts"
 import { HttpLimits } from "./HttpLimits.ts"
 import { InvalidRequest } from "./Problems.ts"

@@ -13,7 +13,7 @@ import { HttpLimits } from "./HttpLimits.ts"
 import { preferredWait } from "./Preferences.ts"
 import { overloaded, UnknownWorkerProblem, WorkerTerminatedProblem } from "./Problems.ts"
 import { readJson, requireMediaType } from "./RequestBody.ts"
-import { toAccepted, toWorkerView } from "./Schemas.ts"
+import { toAccepted, toTimelineView, toWorkerView } from "./Schemas.ts"
 import { decodeWorker, intake, isRegistered } from "./WorkerInput.ts"
 import { listWorkers } from "./WorkerListing.ts"
 
@@ -45,6 +45,13 @@ export const WorkersHandlers = HttpApiBuilder.group(
           Effect.flatMap((id) => fleet.get(id)),
           Effect.flatMap(Option.match({ onNone: () => unknownWorker(params.id), onSome: Effect.succeed })),
           Effect.map(toWorkerView)
+        )
+      )
+      .handle("getTimeline", ({ params }) =>
+        workerId(params.id).pipe(
+          Effect.flatMap((id) => fleet.timeline(id)),
+          Effect.mapError(({ workerId }) => unknownWorkerProblem(workerId)),
+          Effect.map(toTimelineView)
         )
       )
       .handle("terminateWorker", ({ params }) =>

@@ -1,0 +1,25 @@
+/**
+ * How a call for a worker can fail, as the fleet keeps and shows it.
+ */
+import { Schema } from "effect"
+
+/** The kind of a failure: those of the metrics, and `superseded`. */
+export const FailureType = Schema.Literals([
+  "scheduler_unavailable",
+  "timeout",
+  "invalid_worker",
+  "max_retries",
+  "unexpected",
+  "superseded"
+])
+export type FailureType = typeof FailureType.Type
+
+/** A failure of a call for a worker. */
+export interface Failure {
+  readonly type: FailureType
+  readonly message: string
+  /** Whether the same call can succeed later; the fleet then tries again by itself. */
+  readonly retryable: boolean
+  /** Milliseconds since 1970. */
+  readonly at: number
+}
