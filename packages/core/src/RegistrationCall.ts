@@ -86,13 +86,12 @@ export class Call {
     const duration = Duration.millis(this.elapsedMillis)
     const { attempts, workerId } = this
     this.count("success", duration)
-    return Effect.as(
-      this.log("Info", words[this.turn.kind].done, () => ({
-        attempts,
-        durationMs: Duration.toMillis(duration)
-      })),
-      { workerId, attempts, duration }
-    )
+    const log = this.log("Info", words[this.turn.kind].done, () => ({
+      attempts,
+      durationMs: Duration.toMillis(duration)
+    }))
+    const receipt = { workerId, attempts, duration }
+    return log === Effect.void ? Effect.succeed(receipt) : Effect.as(log, receipt)
   }
 
   /** Tells that the call has failed, and fails. */

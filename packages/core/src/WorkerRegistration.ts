@@ -128,6 +128,15 @@ type Send = (generation: number) => Effect.Effect<void, SchedulerError>
 const uninterruptibly = <A, E>(f: (fiber: AnyFiber, restore: Restore) => Effect.Effect<A, E>) =>
   Effect.uninterruptibleMask((restore) => Effect.withFiber((fiber) => f(fiber, restore)))
 
+/**
+ * `Effect.andThen`, but no step at all where nothing comes first, as for most turns and for log lines that are off: a
+ * tenth of the whole registration.
+ */
+const after = <A, E, E2>(
+  first: Effect.Effect<void, E>,
+  then: Effect.Effect<A, E2>
+): Effect.Effect<A, E | E2> => (first === Effect.void ? then : Effect.andThen(first, then))
+
 const make = Effect.gen(function* () {
   const port = yield* SchedulerPort
   const config = yield* RegistrationConfig
@@ -158,7 +167,7 @@ const make = Effect.gen(function* () {
   const run = (call: Call, send: Send, fiber: AnyFiber, restore: Restore) => {
     call.begin(fiber)
     const attempts = retryLazily(attempt(call, send, timeouts, config), schedule)
-    const done = Effect.andThen(ownTurn(call, turns, config), withKnownWorker(call, attempts))
+    const done = after(ownTurn(call, turns, config), withKnownWorker(call, attempts))
     return restore(done).pipe(
       Effect.matchCauseEffect({
         onSuccess: () => {
@@ -307,8 +316,10 @@ const attempt = (
     const timeLeft = deadline === undefined ? Infinity : Duration.toMillis(deadline) - call.elapsedMillis
     const cutByDeadline = timeLeft <= Duration.toMillis(attemptTimeout)
     const timeout = cutByDeadline ? Duration.millis(timeLeft) : attemptTimeout
-    return call.logAttempt().pipe(
-      Effect.andThen(Effect.suspend(() => send(call.generation))),
+    return after(
+      call.logAttempt(),
+      Effect.suspend(() => send(call.generation))
+    ).pipe(
       timeouts.abandonAfter(timeout, () => {
         call.outOfTime = cutByDeadline
         const message = `no answer within ${inMillis(timeout)}`
