@@ -4,6 +4,7 @@
  * JSON through `Schema`.
  */
 import { type Duration, Effect, Schema } from "effect"
+import { describeCause } from "./CauseText.ts"
 import { SchedulerError, SchedulerUnavailable } from "./SchedulerError.ts"
 import { inMillis } from "./Text.ts"
 import { WorkerType } from "./WorkerId.ts"
@@ -149,32 +150,12 @@ export class Unexpected extends Schema.TaggedError<Unexpected>("@muster/core/Une
 }) {
   override get message() {
     if (this.superseded) {
-      return `The call for worker ${this.workerId} was superseded ${effort(this)}: ${describe(this.cause)}. Nothing needs to be done.`
+      return `The call for worker ${this.workerId} was superseded ${effort(this)}: ${describeCause(this.cause)}. Nothing needs to be done.`
     }
     const advice = this.retryable
       ? "Trying again may help; if it does not, report it to whoever runs the scheduler's adapter."
       : "Trying again will not help: report it to whoever maintains the scheduler's adapter."
-    return `Worker ${this.workerId} met an unexpected failure ${effort(this)}: ${describe(this.cause)}. ${advice}`
-  }
-}
-
-const encodeCause = Schema.encodeUnknownSync(Schema.Defect())
-
-/**
- * A cause in words. What is not an error is told as the JSON that it becomes, so that the message is the same when
- * it comes back. A cause is somebody else's value and may throw when it is read; the message never does, because
- * it is read where the call's outcome is counted and logged.
- */
-const describe = (cause: unknown): string => {
-  try {
-    if (cause instanceof Error) {
-      const { message }: { readonly message: unknown } = cause
-      return String(message)
-    }
-    const json = encodeCause(cause)
-    return typeof json === "string" ? json : JSON.stringify(json)
-  } catch {
-    return "a cause that cannot be read"
+    return `Worker ${this.workerId} met an unexpected failure ${effort(this)}: ${describeCause(this.cause)}. ${advice}`
   }
 }
 

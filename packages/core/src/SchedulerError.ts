@@ -67,3 +67,15 @@ export class SchedulerFault extends Schema.TaggedError<SchedulerFault>("@muster/
 /** Every failure of a {@link SchedulerPort} call. */
 export const SchedulerError = Schema.Union([SchedulerUnavailable, SchedulerRejected, SchedulerFault])
 export type SchedulerError = typeof SchedulerError.Type
+
+/** Whether the same call can succeed later. */
+export const isRetryable = (error: SchedulerError): boolean => {
+  switch (error._tag) {
+    case "SchedulerUnavailable":
+      return true
+    case "SchedulerRejected":
+      return false
+    case "SchedulerFault":
+      return error.retryable
+  }
+}

@@ -17,9 +17,9 @@ import {
   Random,
   Result,
   Schedule,
-  Schema,
   Stream
 } from "effect"
+import { encodeCause } from "./CauseText.ts"
 import { nextGeneration } from "./Generation.ts"
 import { Call, type Receipt } from "./RegistrationCall.ts"
 import {
@@ -36,6 +36,7 @@ import {
   Unexpected
 } from "./RegistrationError.ts"
 import {
+  isRetryable,
   type SchedulerError,
   SchedulerFault,
   SchedulerRejected,
@@ -46,7 +47,6 @@ import { inMillis } from "./Text.ts"
 import { Timeouts } from "./Timeouts.ts"
 import type { Worker, WorkerId } from "./Worker.ts"
 import type { WorkerEvent } from "./WorkerEvent.ts"
-
 import { type Superseded, type TurnKind, WorkerTurns } from "./WorkerTurns.ts"
 
 export type { Receipt }
@@ -382,17 +382,6 @@ const retryLazily = <A, E, Output, E2>(
     return Effect.retry(failureThenAttempts, schedule)
   })
 
-const isRetryable = (error: SchedulerError): boolean => {
-  switch (error._tag) {
-    case "SchedulerUnavailable":
-      return true
-    case "SchedulerRejected":
-      return false
-    case "SchedulerFault":
-      return error.retryable
-  }
-}
-
 /** A `retryAfter` that never ends is nonsense, not an order to wait for ever. */
 const retryAfter = (error: SchedulerError): Duration.Duration => {
   const asked = error._tag === "SchedulerUnavailable" ? error.retryAfter : undefined
@@ -457,8 +446,6 @@ const fault = (what: string, cause: unknown): SchedulerFault => {
   const message = cause instanceof Error ? `${what}: ${cause.message}` : what
   return new SchedulerFault({ message, retryable: false, cause })
 }
-
-const encodeCause = Schema.encodeUnknownSync(Schema.Defect())
 
 /** How a call that did not succeed ended, in the caller's terms. */
 const toRegistrationError = (

@@ -23,6 +23,9 @@ export interface WorkerStatus {
 
 export type Desired = "registered" | "unregistered"
 
+/** The phase of a worker for which a call is still to come. */
+export const phaseBefore = { registered: "pending", unregistered: "unregistering" } as const
+
 /** The place of the last event that changed a worker, so that an older one of the same source cannot undo it. */
 export interface EventPlace {
   readonly source: string
@@ -39,7 +42,7 @@ export class Entry {
   worker: Worker | undefined
   desired: Desired
   generation = 0
-  phase: Phase = "pending"
+  phase: Phase
   updatedAt: number
   registeredAt: number | undefined
   nextAttemptAt: number | undefined
@@ -65,6 +68,7 @@ export class Entry {
     this.id = id
     this.ordinal = ordinal
     this.desired = desired
+    this.phase = phaseBefore[desired]
     this.createdAt = now
     this.updatedAt = now
   }

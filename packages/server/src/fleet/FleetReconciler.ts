@@ -5,7 +5,9 @@
  * wanted.
  */
 import {
+  errorType,
   type HeldWorker,
+  isRetryable,
   type RegistrationError,
   SchedulerPort,
   SchedulerRejected,
@@ -56,7 +58,8 @@ export const makeReconciler = Effect.fnUntraced(function* (
   options: ReconcilerOptions
 ): Effect.fn.Return<Reconciler, never, SchedulerPort | Scope.Scope> {
   const scope = yield* Effect.scope
-  const fork = Effect.runForkWith(yield* Effect.context())
+  const context = yield* Effect.context()
+  const fork = Effect.runForkWith(context)
   const queue = yield* Queue.unbounded<Entry>()
   const idle = Latch.makeUnsafe(true)
   let busy = 0
@@ -67,7 +70,7 @@ export const makeReconciler = Effect.fnUntraced(function* (
     idle.closeUnsafe()
     Queue.offerUnsafe(queue, entry)
   }
-  const state = new FleetState(options, enqueue, makePhaseCounter(yield* Effect.context()))
+  const state = new FleetState(options, enqueue, makePhaseCounter(context))
   const registration = yield* registrationOf(state)
 
   const call = (entry: Entry): Effect.Effect<unknown, RegistrationError> => {
@@ -222,14 +225,11 @@ const verification = (
     return Effect.onExit(get, (exit) => Effect.sync(() => tell(exit)))
   })
 
-const canPass = (error: SchedulerError): boolean =>
-  error._tag === "SchedulerFault" ? error.retryable : error._tag === "SchedulerUnavailable"
-
 /** How a call failed. One that was interrupted was given up for want of an answer. */
 const attemptFailure = (cause: Cause.Cause<SchedulerError>): Omit<Failure, "at"> => {
   const error = cause.reasons.find(Cause.isFailReason)?.error
   if (error !== undefined) {
-    return { type: attemptFailureType(error), message: error.message, retryable: canPass(error) }
+    return { type: attemptFailureType(error), message: error.message, retryable: isRetryable(error) }
   }
   return cause.reasons.some(Cause.isDieReason)
     ? { type: "unexpected", message: "the scheduler's adapter died", retryable: false }
@@ -247,16 +247,8 @@ const attemptFailureType = (error: SchedulerError): FailureType => {
   }
 }
 
-const failureTypes = {
-  InvalidWorker: "invalid_worker",
-  SchedulerUnavailable: "scheduler_unavailable",
-  RegistrationTimeout: "timeout",
-  MaxRetriesExceeded: "max_retries",
-  Unexpected: "unexpected"
-} as const satisfies { readonly [Tag in RegistrationError["_tag"]]: FailureType }
-
 const toFailure = (error: RegistrationError, at: number): Failure => ({
-  type: error._tag === "Unexpected" && error.superseded ? "superseded" : failureTypes[error._tag],
+  type: error._tag === "Unexpected" && error.superseded ? "superseded" : errorType(error),
   message: error.message,
   retryable: error.retryable,
   at

@@ -6,10 +6,10 @@
 import type { Worker, WorkerId } from "@muster/core"
 import { Equal, Latch } from "effect"
 import type { Failure } from "./Failure.ts"
-import type { Desired, Entry, EventPlace } from "./FleetEntry.ts"
-import type { Phase } from "./Phase.ts"
+import { type Desired, type Entry, type EventPlace, phaseBefore } from "./FleetEntry.ts"
 import { FleetIndex } from "./FleetIndex.ts"
 import type { PhaseCounter } from "./FleetMetrics.ts"
+import type { Phase } from "./Phase.ts"
 import type { ChangeName } from "./Timeline.ts"
 
 export interface FleetLimits {
@@ -110,7 +110,7 @@ export class FleetState {
     if (this.isFull) return full
     entry.attempts = 0
     this.tell(entry, now, { name: "retried" })
-    this.setPhase(entry, entry.desired === "registered" ? "pending" : "unregistering", now)
+    this.setPhase(entry, phaseBefore[entry.desired], now)
     this.begin(entry)
     return { _tag: "Applied", entry }
   }
@@ -184,9 +184,8 @@ export class FleetState {
     entry.updatedAt = now
     entry.lastEvent = occasion.place ?? entry.lastEvent
     this.tell(entry, now, occasion)
-    const phase = desired === "registered" ? "pending" : "unregistering"
-    if (isNew && entry.phase === phase) this.tellPhase(entry, now)
-    else this.setPhase(entry, phase, now)
+    if (isNew) this.tellPhase(entry, now)
+    else this.setPhase(entry, phaseBefore[desired], now)
     // An unfinished one is called for already, now or when its wait is over: three changes cost one call.
     if (!entry.unfinished) {
       entry.failures = 0

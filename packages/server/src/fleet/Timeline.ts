@@ -2,13 +2,16 @@
  * What happened to one worker: the changes that were accepted, the calls to the scheduler and how they ended, the
  * phases. It answers "why is this worker where it is?", and holds no more than the latest of it.
  */
+import { Schema } from "effect"
 import type { Failure } from "./Failure.ts"
 import type { Phase } from "./Phase.ts"
 
 /** What asked for a change. `retried` and `dropped` are decisions about a dead letter. */
-export type ChangeName = "provisioned" | "ready" | "terminated" | "retried" | "dropped"
+export const ChangeName = Schema.Literals(["provisioned", "ready", "terminated", "retried", "dropped"])
+export type ChangeName = typeof ChangeName.Type
 
-export type CallName = "register" | "unregister" | "verify"
+export const CallName = Schema.Literals(["register", "unregister", "verify"])
+type CallName = typeof CallName.Type
 
 interface Moment {
   /** Milliseconds since 1970. */
@@ -40,7 +43,7 @@ export type TimelineItem =
       readonly nextAttemptAt?: number | undefined
     })
 
-/** The latest items that are kept; a worker that fails every 30 seconds fills them in a quarter of an hour. */
+/** The latest items that are kept; a worker that goes on failing fills them in some ten minutes. */
 const maximum = 100
 
 export class Timeline {

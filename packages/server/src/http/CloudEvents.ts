@@ -6,7 +6,7 @@
 import { Timestamp, Worker, WorkerId } from "@muster/core"
 import { DateTime, Effect, Exit, Predicate, Schema } from "effect"
 import { InvalidEvent, type InvalidWorkerProblem, type ProblemError } from "./Problems.ts"
-import { decodeWorker } from "./WorkerInput.ts"
+import { decodeWorker, isWorkerId } from "./WorkerInput.ts"
 
 const types = {
   provisioned: "dev.muster.worker.provisioned",
@@ -153,7 +153,6 @@ class Attributes {
 const invalid = (errors: ReadonlyArray<ProblemError>) => new InvalidEvent({ errors })
 
 const isEventType = Schema.is(EventType)
-const isWorkerId = Schema.is(WorkerId)
 
 const isJsonType = (value: unknown): boolean =>
   Predicate.isString(value) && /^application\/(?:[\w.+-]+\+)?json\s*(?:;|$)/i.test(value)

@@ -7,8 +7,8 @@ import { Fleet, type FleetFull, type NoDeadLetter } from "../fleet/Fleet.ts"
 import { Api, workerFilter } from "./Api.ts"
 import { InvalidRequest, overloaded, UnknownDeadLetter } from "./Problems.ts"
 import { toAccepted } from "./Schemas.ts"
+import { isWorkerId } from "./WorkerInput.ts"
 import { listWorkers, toFilter } from "./WorkerListing.ts"
-import { isWorkerId } from "./WorkersHandlers.ts"
 
 export const DeadLettersHandlers = HttpApiBuilder.group(
   Api,

@@ -4,11 +4,11 @@
 import { SchedulerHealth, Worker, WorkerId } from "@muster/core"
 import { DateTime, Schema } from "effect"
 import { HttpApiSchema } from "effect/http-api"
-import type { WorkerTimeline } from "../fleet/Fleet.ts"
 import { FailureType } from "../fleet/Failure.ts"
+import type { WorkerTimeline } from "../fleet/Fleet.ts"
 import type { WorkerStatus } from "../fleet/FleetEntry.ts"
 import { Phase } from "../fleet/Phase.ts"
-import type { TimelineItem } from "../fleet/Timeline.ts"
+import { CallName, ChangeName, type TimelineItem } from "../fleet/Timeline.ts"
 import { ItemProblem } from "./Problems.ts"
 
 const timestamp = Schema.String.annotate({ format: "date-time", examples: ["2026-01-31T12:00:00.000Z"] })
@@ -81,7 +81,7 @@ const TimelineItemView = Schema.Union([
   Schema.Struct({
     type: Schema.Literal("change"),
     ...moment,
-    change: Schema.Literals(["provisioned", "ready", "terminated", "retried", "dropped"]).annotate({
+    change: ChangeName.annotate({
       description: "What was accepted; retried and dropped are decisions about a dead letter"
     }),
     source: Schema.NullOr(Schema.String.annotate({ description: "The source of the CloudEvent" })),
@@ -90,7 +90,7 @@ const TimelineItemView = Schema.Union([
   Schema.Struct({
     type: Schema.Literal("call"),
     ...moment,
-    call: Schema.Literals(["register", "unregister", "verify"]),
+    call: CallName,
     result: Schema.Literals(["success", "failure"]),
     attempt: Schema.NullOr(
       Schema.Int.annotate({ description: "Which call for this generation it was, from 1; not for verify" })

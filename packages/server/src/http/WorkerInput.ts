@@ -2,8 +2,8 @@
  * Workers from requests into the fleet, and what became of them as the answer, or as the problem that stands in its
  * place.
  */
-import { describeIssue, type InvalidWorker, Worker } from "@muster/core"
-import { Duration, Effect, Option, Predicate } from "effect"
+import { describeIssue, type InvalidWorker, Worker, WorkerId } from "@muster/core"
+import { Duration, Effect, Option, Predicate, Schema } from "effect"
 import { Fleet } from "../fleet/Fleet.ts"
 import type { EventPlace, WorkerStatus } from "../fleet/FleetEntry.ts"
 import {
@@ -19,6 +19,8 @@ export interface WorkerInput {
   readonly worker: Worker
   readonly saidWhenProvisioned: boolean
 }
+
+export const isWorkerId = Schema.is(WorkerId)
 
 /** A worker from parsed JSON. */
 export const decodeWorker = (input: unknown): Effect.Effect<WorkerInput, InvalidWorkerProblem> =>

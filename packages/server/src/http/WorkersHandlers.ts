@@ -1,8 +1,8 @@
 /**
  * `/v1/workers`: one worker at a time, and listings.
  */
-import { WorkerId } from "@muster/core"
-import { Effect, Option, Schema } from "effect"
+import type { WorkerId } from "@muster/core"
+import { Effect, Option } from "effect"
 import { HttpServerResponse } from "effect/http"
 import { HttpApiBuilder } from "effect/http-api"
 import { Fleet, type FleetFull, type UnknownWorker, type WorkerGone } from "../fleet/Fleet.ts"
@@ -14,7 +14,7 @@ import { preferredWait } from "./Preferences.ts"
 import { overloaded, UnknownWorkerProblem, WorkerTerminatedProblem } from "./Problems.ts"
 import { readJson, requireMediaType } from "./RequestBody.ts"
 import { toAccepted, toTimelineView, toWorkerView } from "./Schemas.ts"
-import { decodeWorker, intake, isRegistered } from "./WorkerInput.ts"
+import { decodeWorker, intake, isRegistered, isWorkerId } from "./WorkerInput.ts"
 import { listWorkers } from "./WorkerListing.ts"
 
 export const WorkersHandlers = HttpApiBuilder.group(
@@ -80,8 +80,6 @@ const accepted = (status: WorkerStatus, wait: number | undefined) =>
       ...(wait === undefined ? undefined : { "preference-applied": `wait=${wait}` })
     }
   })
-
-export const isWorkerId = Schema.is(WorkerId)
 
 const workerId = (id: string): Effect.Effect<WorkerId, UnknownWorkerProblem> =>
   isWorkerId(id) ? Effect.succeed(id) : unknownWorker(id)
