@@ -30,7 +30,7 @@ const examplesOf = (page: string): ReadonlyArray<Example> => {
 }
 
 const pages = globSync(
-  ["packages/{core,testing}/src/*.ts", "README.md", "packages/*/README.md", "docs/*.md"],
+  ["packages/{core,testing}/src/**/*.ts", "README.md", "packages/*/README.md", "docs/*.md"],
   { cwd: root }
 )
 const examples = pages.filter((page) => !page.endsWith(".test.ts")).flatMap(examplesOf)
@@ -60,7 +60,9 @@ describe("the examples of the documentation", () => {
     }
   })
 
-  const programs = examples.filter(({ code }) => !/@effect\/vitest|schedulerPortContract/.test(code))
+  const programs = examples.filter(
+    ({ code }) => !/@effect\/vitest|(?:schedulerPort|fleetStore)Contract/.test(code)
+  )
   it.each(programs.map((example) => [example.origin, example] as const))(
     "%s runs",
     { timeout: 30_000 },

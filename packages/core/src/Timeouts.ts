@@ -122,7 +122,8 @@ class TimeoutQueue {
   private sleep(): void {
     this.wake()
     if (this.first === undefined) return
-    const duration = Duration.millis(this.first.at - this.now())
+    // Never for a part of a millisecond: what is left of one after rounding would be slept for again and again.
+    const duration = Duration.millis(Math.ceil(this.first.at - this.now()))
     this.sleeper = Effect.runFork(Effect.map(this.clock.sleep(duration), () => this.pass()))
   }
 

@@ -1,9 +1,60 @@
 import { assert, describe, it } from "@effect/vitest"
-import { DateTime, Effect, Metric, Schema } from "effect"
+import { workerArbitrary } from "@muster/testing"
+import { DateTime, Effect, Metric, Predicate, Result, Schema } from "effect"
+import * as Arbitrary from "effect/Arbitrary"
 import { TestClock } from "effect/testing"
 import { Worker, WorkerCapabilities, WorkerId, WorkerLimits, WorkerMetadata } from "./Worker.ts"
 
 const minimal = { id: "ci-7f3a", capabilities: { cpuCores: 8, memoryMb: 16384 } }
+
+/** A field that is set to something that may fit there or not; `undefined` takes it away. */
+const Mutation = Schema.Struct({
+  section: Schema.Literals(["", "capabilities", "metadata"]),
+  field: Schema.Literals([
+    "id",
+    "capabilities",
+    "metadata",
+    "cpuCores",
+    "memoryMb",
+    "dockerEnabled",
+    "customResources",
+    "workerType",
+    "namespace",
+    "labels",
+    "tags",
+    "provisionedAt"
+  ]),
+  value: Schema.Literals([
+    "undefined",
+    "null",
+    "true",
+    "0",
+    "-1",
+    "1.5",
+    "1e400",
+    '""',
+    '"x"',
+    '"static"',
+    '"2026-02-31T00:00:00Z"',
+    '"2026-01-31T14:00:00+02:00"',
+    "{}",
+    "[]",
+    '["a", "a"]',
+    '{ "a": 1 }',
+    '{ "a": "b" }',
+    '{ "": "b" }',
+    '{ "__proto__": "b" }'
+  ])
+})
+
+const mutate = (input: unknown, { field, section, value }: typeof Mutation.Type): unknown => {
+  const target: unknown =
+    section === "" ? input : Predicate.hasProperty(input, section) ? input[section] : undefined
+  if (!Predicate.isObject(target)) return input
+  if (value === "undefined") Reflect.deleteProperty(target, field)
+  else Reflect.set(target, field, JSON.parse(value))
+  return input
+}
 
 /** The issues of invalid input, by path. */
 const problemsOf = (input: unknown) =>
@@ -375,5 +426,22 @@ describe("Worker.decode", () => {
         ]
       )
     }).pipe(Effect.provideService(Metric.MetricRegistry, new Map()))
+  )
+})
+
+describe("Worker.decode and its schema", () => {
+  it.effect.prop(
+    "decode alike whatever comes, in order or not",
+    [workerArbitrary, Arbitrary.schema(Schema.Array(Mutation).check(Schema.isMaxLength(3)))],
+    ([worker, mutations]) =>
+      Effect.gen(function* () {
+        const input: unknown = mutations.reduce(mutate, JSON.parse(JSON.stringify(worker)))
+        const decoded = yield* Effect.result(Worker.decode(input))
+        const expected = yield* Effect.result(Schema.decodeUnknownEffect(Worker)(input))
+        assert.strictEqual(Result.isSuccess(decoded), Result.isSuccess(expected))
+        if (Result.isSuccess(decoded) && Result.isSuccess(expected)) {
+          assert.deepStrictEqual(decoded.success, expected.success)
+        }
+      })
   )
 })

@@ -1,0 +1,443 @@
+/**
+ * The fleet: the state that is wanted of every worker, and what has become of it. A change is accepted when it is in
+ * the store, and carried to the scheduler behind the caller's back; whoever wants to know how one ended waits for it.
+ */
+import type { Stream } from "effect"
+import { Clock, Context, Duration, Effect, Latch, Layer, Option, Result, Schema, type Scope } from "effect"
+import { nextGeneration } from "../Generation.ts"
+import type { SchedulerPort } from "../SchedulerPort.ts"
+import type { Worker } from "../Worker.ts"
+import type { WorkerId } from "../WorkerId.ts"
+import type { ChangedRecord, Draft } from "./Draft.ts"
+import { type DriftReport, makeDrift } from "./Drift.ts"
+import * as Changes from "./FleetChanges.ts"
+import { FleetCounts } from "./FleetCounts.ts"
+import { makePhaseGauge } from "./FleetMetrics.ts"
+import { fleetDefaults, type FleetOptions, toRules } from "./FleetOptions.ts"
+import { FleetStore, type ListFilter, type StoreUnavailable } from "./FleetStore.ts"
+import { makeGroupCommit } from "./GroupCommit.ts"
+import { type Lease, Leases } from "./Leases.ts"
+import { Observers } from "./Observers.ts"
+import { type Accepted, KeyReused, type Once, recall, remember } from "./Once.ts"
+import { OutageWatch } from "./OutageWatch.ts"
+import { type EventPosition, type PhaseEvent, PhaseEvents } from "./PhaseEvents.ts"
+import type { Priority } from "./Priority.ts"
+import { makeReconciler } from "./Reconciler.ts"
+import { retain } from "./Retention.ts"
+import { StoreTrouble } from "./StoreTrouble.ts"
+import { type TimelineItem, timelineLength } from "./Timeline.ts"
+import { type EventPlace, isUnfinished, type WorkerRecord } from "./WorkerRecord.ts"
+
+/** As many changes are unfinished as the fleet takes; some will be done soon. */
+export class FleetFull extends Schema.TaggedError<FleetFull>("@muster/core/FleetFull")("FleetFull", {
+  unfinished: Schema.Int
+}) {}
+
+/** No worker of this id is known. */
+export class UnknownWorker extends Schema.TaggedError<UnknownWorker>("@muster/core/UnknownWorker")(
+  "UnknownWorker",
+  { workerId: Schema.String }
+) {}
+
+/** The worker is on its way out, or gone. */
+export class WorkerGone extends Schema.TaggedError<WorkerGone>("@muster/core/WorkerGone")("WorkerGone", {
+  workerId: Schema.String
+}) {}
+
+/** The worker of this id, if there is one, has not failed for good. */
+export class NoDeadLetter extends Schema.TaggedError<NoDeadLetter>("@muster/core/NoDeadLetter")(
+  "NoDeadLetter",
+  { workerId: Schema.String }
+) {}
+
+/** How many dead letters were taken up again, and how many had to stay because the fleet was full. */
+export interface Retried {
+  readonly retried: number
+  readonly left: number
+}
+
+export interface ChangeOptions {
+  /** Where the change comes from an event that says when it happened. */
+  readonly place?: EventPlace | undefined
+  readonly priority?: Priority | undefined
+  readonly once?: Once | undefined
+}
+
+export interface WantOptions extends ChangeOptions {
+  /** Whether the sender said when the worker was provisioned; otherwise that time is not part of its content. */
+  readonly saidWhenProvisioned: boolean
+  /** How long the worker lives without a heartbeat. */
+  readonly leaseTtl?: Duration.Duration | undefined
+}
+
+export interface WantedWorker extends WantOptions {
+  readonly worker: Worker
+}
+
+export interface DropOptions extends ChangeOptions {
+  /** Why the worker is gone, for people. */
+  readonly reason?: string | undefined
+}
+
+/** What happened to a worker, oldest first; `forgotten`: how many older items are not kept any more. */
+export interface WorkerTimeline {
+  readonly items: ReadonlyArray<TimelineItem>
+  readonly forgotten: number
+}
+
+/** One page of a listing; `next` is where the next one begins. */
+export interface FleetPage {
+  readonly items: ReadonlyArray<WorkerRecord>
+  readonly next: number | undefined
+  readonly total: number
+}
+
+/** How a change can be refused: nothing was changed. */
+export type NotAccepted = FleetFull | KeyReused | StoreUnavailable
+
+export class Fleet extends Context.Service<
+  Fleet,
+  {
+    /** Wants a worker registered. The same content again changes nothing and keeps its generation. */
+    readonly want: (worker: Worker, options: WantOptions) => Effect.Effect<Accepted, NotAccepted>
+    /**
+     * The same for many, in one transaction; one result for each, by position. A few hundred at a time cost the least:
+     * others wait meanwhile.
+     */
+    readonly wantAll: (
+      wanted: ReadonlyArray<WantedWorker>
+    ) => Effect.Effect<ReadonlyArray<Result.Result<Accepted, FleetFull | KeyReused>>, StoreUnavailable>
+    /** Wants a worker that is known unregistered. */
+    readonly terminate: (
+      workerId: WorkerId,
+      options?: DropOptions
+    ) => Effect.Effect<Accepted, NotAccepted | UnknownWorker>
+    /** Wants a worker unregistered, known or not: the scheduler may know what the fleet does not. */
+    readonly drop: (workerId: WorkerId, options: DropOptions) => Effect.Effect<Accepted, NotAccepted>
+    /** A worker says that it is ready: verifies that the scheduler has it, and registers it again if not. */
+    readonly ready: (
+      workerId: WorkerId,
+      options: ChangeOptions
+    ) => Effect.Effect<Accepted, NotAccepted | UnknownWorker | WorkerGone>
+    /** Renews a worker's lease, if it has one; how long the worker may now be silent. */
+    readonly heartbeat: (
+      workerId: WorkerId
+    ) => Effect.Effect<Option.Option<Lease>, UnknownWorker | WorkerGone | StoreUnavailable>
+    /** Tries once more what has failed for good: a dead letter. Its generation stays. */
+    readonly retry: (workerId: WorkerId) => Effect.Effect<Accepted, NotAccepted | NoDeadLetter>
+    /** The same for all dead letters that match, whatever phases the filter names, as far as there is room. */
+    readonly retryAll: (filter: ListFilter) => Effect.Effect<Retried, StoreUnavailable>
+    /**
+     * Gives a dead letter up: a worker that would not be registered is unregistered, since the scheduler may have an
+     * earlier state of it; one that would not be unregistered counts as terminated.
+     */
+    readonly giveUp: (workerId: WorkerId) => Effect.Effect<Accepted, NotAccepted | NoDeadLetter>
+    readonly get: (workerId: WorkerId) => Effect.Effect<Option.Option<WorkerRecord>, StoreUnavailable>
+    readonly timeline: (workerId: WorkerId) => Effect.Effect<WorkerTimeline, UnknownWorker | StoreUnavailable>
+    /** The workers after `after` (0: from the beginning) in the order in which they became known. */
+    readonly list: (
+      filter: ListFilter,
+      limit: number,
+      after: number
+    ) => Effect.Effect<FleetPage, StoreUnavailable>
+    /**
+     * Waits until a change is done: until the worker is registered, with this or a newer state, or failed, or is not
+     * wanted any more. `None`: it was forgotten meanwhile.
+     */
+    readonly settled: (
+      workerId: WorkerId,
+      generation: number
+    ) => Effect.Effect<Option.Option<WorkerRecord>, StoreUnavailable>
+    /** Waits until the fleet takes one more unfinished change. */
+    readonly room: Effect.Effect<void>
+    /** How many changes are unfinished, how many calls are under way, and how many workers are known. */
+    readonly load: Effect.Effect<{
+      readonly unfinished: number
+      readonly inFlight: number
+      readonly known: number
+    }>
+    /** Every phase change after a position, as far as it is kept, and those to come; ends with the store's failure. */
+    readonly events: (after: EventPosition) => Stream.Stream<PhaseEvent, StoreUnavailable>
+    /** A position after everything that has happened, and before everything to come. */
+    readonly latestEvent: Effect.Effect<EventPosition, StoreUnavailable>
+    /** What the latest comparison with the scheduler found. */
+    readonly drift: Effect.Effect<Option.Option<DriftReport>>
+    /** Why the store does not take changes at the moment, if it does not. */
+    readonly storeTrouble: Effect.Effect<Option.Option<StoreUnavailable>>
+    /** Waits until everything that can be tried now has been tried. */
+    readonly drained: Effect.Effect<void>
+    /** Begins no further calls, and waits until those under way have ended and the store knows it. */
+    readonly quiesced: Effect.Effect<void>
+    readonly options: FleetOptions
+  }
+>()("@muster/core/Fleet") {
+  static readonly layerWith = (
+    options: Partial<FleetOptions>
+  ): Layer.Layer<Fleet, StoreUnavailable, SchedulerPort | FleetStore> =>
+    Layer.effect(
+      Fleet,
+      Effect.suspend(() => make({ ...fleetDefaults, ...options }))
+    )
+
+  static readonly layer = Fleet.layerWith({})
+}
+
+const make = Effect.fnUntraced(function* (
+  options: FleetOptions
+): Effect.fn.Return<Fleet["Service"], StoreUnavailable, FleetStore | SchedulerPort | Scope.Scope> {
+  const store = yield* FleetStore
+  const context = yield* Effect.context()
+  const rules = toRules(options)
+  const overview = yield* store.overview
+  const counts = new FleetCounts(overview, makePhaseGauge(context))
+  const observers = new Observers()
+  const events = new PhaseEvents(store)
+  const room = Latch.makeUnsafe(true)
+  const trouble = new StoreTrouble()
+  let lastGeneration = overview.forgottenGeneration
+
+  const draftContext = (now: number) => ({
+    now,
+    rules,
+    unfinished: counts.unfinished,
+    nextGeneration: (now: number, above: number) => {
+      lastGeneration = Math.max(lastGeneration + 1, above + 1, nextGeneration(now))
+      return lastGeneration
+    },
+    leaseTerm: (leaseTtl: number) => leases.term(leaseTtl)
+  })
+
+  const onCount = () => {
+    if (counts.unfinished < options.maxUnfinished) room.openUnsafe()
+    else room.closeUnsafe()
+    leases.noteNeed()
+  }
+  const onCommit = (changed: ReadonlyArray<ChangedRecord>) => {
+    for (const change of changed) counts.apply(change)
+    onCount()
+    reconciler.onCommit(changed)
+    events.notify()
+    for (const { after } of changed) observers.notify(after)
+  }
+  const recover = Effect.map(store.overview, (overview) => {
+    counts.reset(overview)
+    lastGeneration = Math.max(lastGeneration, overview.forgottenGeneration)
+    onCount()
+    reconciler.expectMore()
+    events.notify()
+  })
+  const groupCommit = yield* makeGroupCommit({
+    context: draftContext,
+    onCommit,
+    onEnd: (exit) => {
+      trouble.note(exit)
+      reconciler.dispatch()
+    },
+    recover
+  })
+  const { commit } = groupCommit
+  const leases = new Leases({
+    options,
+    counts,
+    store,
+    groupCommit,
+    isStoreFine: () => Option.isNone(trouble.current),
+    now: yield* Clock.currentTimeMillis
+  })
+  const drift = yield* makeDrift(options, counts, groupCommit)
+  const reconciler = yield* makeReconciler(options, groupCommit, new OutageWatch(drift.request))
+  const { flights } = reconciler
+  yield* Effect.forkScoped(leases.keep)
+  yield* Effect.forkScoped(retain(options, counts, groupCommit, recover))
+  // What is still in memory when the fleet is closed is written before the store is.
+  yield* Effect.addFinalizer(() => Effect.ignore(leases.writeRenewals))
+  // The transaction after the probe finds out what those that failed have come to.
+  const nothing = commit({ workerIds: [], apply: () => undefined })
+  yield* Effect.forkScoped(trouble.watch(Effect.andThen(store.probe, nothing)))
+
+  /** A change of one worker, once; what it came to. */
+  const step = <E>(
+    draft: Draft,
+    workerId: WorkerId,
+    once: Once | undefined,
+    apply: (draft: Draft, known: WorkerRecord | undefined) => Result.Result<Changes.Change, E>
+  ): Result.Result<Accepted, E | FleetFull | KeyReused> => {
+    const before = once === undefined ? Option.none() : recall(draft, once)
+    if (Option.isSome(before)) {
+      return before.value instanceof KeyReused ? Result.fail(before.value) : Result.succeed(before.value)
+    }
+    return Result.flatMap(
+      apply(draft, draft.record(workerId)),
+      (change): Result.Result<Accepted, FleetFull> => {
+        if (change._tag === "Full") return Result.fail(new FleetFull({ unfinished: counts.unfinished }))
+        const { generation, id, phase } = change.record
+        const outcome = { id, generation, phase, outdated: change._tag === "Outdated" }
+        if (once !== undefined) remember(draft, once, outcome)
+        return Result.succeed({ ...outcome, repeated: false })
+      }
+    )
+  }
+
+  const accept = <E>(
+    workerId: WorkerId,
+    once: Once | undefined,
+    apply: (draft: Draft, known: WorkerRecord | undefined) => Result.Result<Changes.Change, E>
+  ): Effect.Effect<Accepted, E | NotAccepted> =>
+    Effect.flatMap(
+      commit({
+        workerIds: [workerId],
+        keys: once === undefined ? [] : [once.key],
+        apply: (draft) => step(draft, workerId, once, apply)
+      }),
+      Effect.fromResult
+    )
+
+  const provision = (draft: Draft, { leaseTtl, once, worker, ...said }: WantedWorker) =>
+    step(draft, worker.id, once, () =>
+      Result.succeed(
+        Changes.provision(draft, {
+          ...said,
+          worker,
+          leaseTtl: leaseTtl === undefined ? undefined : Math.ceil(Duration.toMillis(leaseTtl))
+        })
+      )
+    )
+
+  const wantAll = (wanted: ReadonlyArray<WantedWorker>) =>
+    commit({
+      workerIds: wanted.map(({ worker }) => worker.id),
+      keys: wanted.flatMap(({ once }) => (once === undefined ? [] : [once.key])),
+      apply: (draft) => wanted.map((one) => provision(draft, one))
+    })
+
+  const change = (
+    workerId: WorkerId,
+    once: Once | undefined,
+    apply: (draft: Draft) => Changes.Change
+  ): Effect.Effect<Accepted, NotAccepted> => accept(workerId, once, (draft) => Result.succeed(apply(draft)))
+
+  const decideDeadLetter =
+    (decide: (draft: Draft, known: WorkerRecord) => Changes.Change) => (workerId: WorkerId) =>
+      accept(workerId, undefined, (draft, known) =>
+        known?.phase === "failed"
+          ? Result.succeed(decide(draft, known))
+          : Result.fail(new NoDeadLetter({ workerId }))
+      )
+
+  const get = (workerId: WorkerId) =>
+    Effect.map(store.get([workerId]), ([record]) => {
+      if (record === undefined) return Option.none()
+      return Option.some(flights.get(workerId)?.view ?? record)
+    })
+
+  const retryPage = (ids: ReadonlyArray<WorkerId>): Effect.Effect<Retried, StoreUnavailable> =>
+    commit({
+      workerIds: ids,
+      apply: (draft) => {
+        let retried = 0
+        let left = 0
+        for (const id of ids) {
+          const record = draft.record(id)
+          if (record?.phase !== "failed") continue
+          if (Changes.retry(draft, record)._tag === "Applied") retried++
+          else left++
+        }
+        return { retried, left }
+      }
+    })
+
+  const retryAll = Effect.fnUntraced(function* (filter: ListFilter) {
+    let sum: Retried = { retried: 0, left: 0 }
+    let after: number | undefined = 0
+    while (after !== undefined) {
+      const page: { records: ReadonlyArray<WorkerRecord>; next: number | undefined } = yield* store.list(
+        { ...filter, phases: ["failed"] },
+        256,
+        after
+      )
+      const { left, retried } = yield* retryPage(page.records.map(({ id }) => id))
+      sum = { retried: sum.retried + retried, left: sum.left + left }
+      after = page.next
+    }
+    return sum
+  })
+
+  const timeline = Effect.fnUntraced(function* (workerId: WorkerId) {
+    const [record] = yield* store.get([workerId])
+    if (record === undefined) return yield* new UnknownWorker({ workerId })
+    const segments = yield* store.timeline(workerId)
+    const untold = flights.get(workerId)?.report.items ?? []
+    const items = segments.flatMap((segment) => segment.items)
+    const told = Math.max(record.told, segments.at(-1)?.last ?? 0) + untold.length
+    const latest = items.concat(untold).slice(-timelineLength)
+    return { items: latest, forgotten: told - latest.length }
+  })
+
+  const heartbeat = Effect.fnUntraced(function* (workerId: WorkerId) {
+    const [record] = yield* Effect.tapError(store.get([workerId]), () => leases.missed)
+    if (record === undefined) return yield* new UnknownWorker({ workerId })
+    if (record.desired === "unregistered") return yield* new WorkerGone({ workerId })
+    return Option.fromUndefinedOr(leases.renew(record, yield* Clock.currentTimeMillis))
+  })
+
+  const settled = (workerId: WorkerId, generation: number) =>
+    observers.until(workerId, get(workerId), (record) => isSettled(record, generation))
+
+  return Fleet.of({
+    options,
+    want: (worker, options) =>
+      Effect.flatMap(
+        commit({
+          workerIds: [worker.id],
+          keys: options.once === undefined ? [] : [options.once.key],
+          apply: (draft) => provision(draft, { ...options, worker })
+        }),
+        Effect.fromResult
+      ),
+    wantAll,
+    terminate: (workerId, { once, ...occasion } = {}) =>
+      accept(workerId, once, (draft, known) =>
+        known === undefined
+          ? Result.fail(new UnknownWorker({ workerId }))
+          : Result.succeed(Changes.terminate(draft, workerId, { name: "terminated", ...occasion }))
+      ),
+    drop: (workerId, { once, ...occasion }) =>
+      change(workerId, once, (draft) =>
+        Changes.terminate(draft, workerId, { name: "terminated", ...occasion })
+      ),
+    ready: (workerId, { once, ...occasion }) =>
+      accept(workerId, once, (draft, known): Result.Result<Changes.Change, UnknownWorker | WorkerGone> => {
+        if (known === undefined) return Result.fail(new UnknownWorker({ workerId }))
+        if (known.desired === "unregistered") return Result.fail(new WorkerGone({ workerId }))
+        return Result.succeed(Changes.ready(draft, known, occasion))
+      }),
+    heartbeat,
+    retry: decideDeadLetter(Changes.retry),
+    retryAll,
+    giveUp: decideDeadLetter(Changes.giveUp),
+    get,
+    timeline,
+    list: (filter, limit, after) =>
+      Effect.map(store.list(filter, limit, after), ({ next, records, total }) => ({
+        items: records.map((record) => flights.get(record.id)?.view ?? record),
+        next,
+        total
+      })),
+    settled,
+    room: room.await,
+    load: Effect.sync(() => ({
+      unfinished: counts.unfinished,
+      inFlight: flights.size,
+      known: counts.known
+    })),
+    events: (after) => events.after(after),
+    latestEvent: Effect.map(store.overview, ({ sequence }) => ({ sequence, index: Infinity })),
+    drift: Effect.sync(() => Option.fromUndefinedOr(drift.latest())),
+    storeTrouble: Effect.sync(() => trouble.current),
+    drained: reconciler.drained,
+    quiesced: reconciler.quiesced
+  })
+})
+
+const isSettled = (record: WorkerRecord, generation: number): boolean =>
+  record.generation >= generation && (!isUnfinished(record) || record.desired === "unregistered")

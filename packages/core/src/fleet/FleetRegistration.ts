@@ -1,0 +1,85 @@
+/**
+ * `WorkerRegistration` over a port that stands between it and the scheduler: it sends the state and generation that
+ * are wanted now instead of those that the call began with, and keeps count.
+ */
+import { Context, Effect, Exit, Layer, Option } from "effect"
+import { type SchedulerError, SchedulerRejected } from "../SchedulerError.ts"
+import { type HeldWorker, SchedulerPort } from "../SchedulerPort.ts"
+import { WorkerLookup, WorkerRegistration } from "../WorkerRegistration.ts"
+import type { WorkerId } from "../WorkerId.ts"
+import { attemptFailure } from "./CallFailure.ts"
+import type { Flight } from "./Flight.ts"
+import type { CallName } from "./Timeline.ts"
+
+export const makeFleetRegistration = Effect.fnUntraced(function* (flights: ReadonlyMap<WorkerId, Flight>) {
+  const scheduler = yield* SchedulerPort
+  const { get } = scheduler
+  const port = SchedulerPort.make({
+    ...scheduler,
+    ...(get === undefined
+      ? undefined
+      : { get: (workerId: WorkerId) => verify(flights.get(workerId), get(workerId)) }),
+    register: (worker) =>
+      attempt(flights.get(worker.id), "register", (flight, generation) =>
+        scheduler.register(flight.record.stored?.worker ?? worker, { generation })
+      ),
+    unregister: (workerId) =>
+      attempt(flights.get(workerId), "unregister", (_, generation) =>
+        scheduler.unregister(workerId, { generation })
+      )
+  })
+  const lookup = (workerId: WorkerId) =>
+    Effect.sync(() => Option.fromUndefinedOr(flights.get(workerId)?.record.stored?.worker))
+  // A registration that the application has for itself is another one.
+  const layer = Layer.fresh(WorkerRegistration.layer).pipe(
+    Layer.provide(Layer.succeed(SchedulerPort, port)),
+    Layer.provide(Layer.succeed(WorkerLookup, lookup))
+  )
+  return Context.get(yield* Layer.build(layer), WorkerRegistration)
+})
+
+const desiredBy = { register: "registered", unregister: "unregistered" } as const
+
+const attempt = (
+  flight: Flight | undefined,
+  call: "register" | "unregister",
+  send: (flight: Flight, generation: number) => Effect.Effect<void, SchedulerError>
+): Effect.Effect<void, SchedulerError> =>
+  Effect.clockWith((clock) => {
+    if (flight === undefined || flight.record.desired !== desiredBy[call]) {
+      const held = flight?.record.generation ?? 0
+      return Effect.fail(SchedulerRejected.olderGeneration({ given: 0, held }))
+    }
+    const { attempt, generation } = flight.send()
+    return Effect.onExit(
+      Effect.suspend(() => send(flight, generation)),
+      (exit) => returned(flight, call, generation, clock.currentTimeMillisUnsafe(), exit, { attempt })
+    )
+  })
+
+const verify = (
+  flight: Flight | undefined,
+  get: Effect.Effect<Option.Option<HeldWorker>, SchedulerError>
+): Effect.Effect<Option.Option<HeldWorker>, SchedulerError> =>
+  flight === undefined
+    ? get
+    : Effect.clockWith((clock) =>
+        Effect.onExit(get, (exit) => {
+          const outcome = Exit.isSuccess(exit) ? { held: Option.isSome(exit.value) } : {}
+          const { generation } = flight.record
+          return returned(flight, "verify", generation, clock.currentTimeMillisUnsafe(), exit, outcome)
+        })
+      )
+
+const returned = (
+  flight: Flight,
+  call: CallName,
+  generation: number,
+  at: number,
+  exit: Exit.Exit<unknown, SchedulerError>,
+  outcome: { readonly attempt?: number; readonly held?: boolean }
+) =>
+  Effect.sync(() => {
+    const error = Exit.isFailure(exit) ? attemptFailure(exit.cause) : undefined
+    flight.returned(call, at, generation, { ...outcome, error })
+  })

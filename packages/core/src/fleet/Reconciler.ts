@@ -1,0 +1,366 @@
+/**
+ * The loop that makes the scheduler's state equal the wanted one. It is level-triggered: a call carries what is
+ * wanted at the moment it is sent, however many changes led there. Each call with its quick retries is
+ * `WorkerRegistration`'s; what is added here is the long wait between two of them, for as long as the worker is
+ * wanted.
+ *
+ * What is to be done lies in the store. Memory holds the calls under way and a bounded queue of those that come next,
+ * so a restart finds everything again and a fleet of any size costs the same.
+ */
+import { Clock, Duration, Effect, Exit, Fiber, Latch, Random, Schedule, type Scope } from "effect"
+import type { RegistrationError } from "../RegistrationError.ts"
+import type { SchedulerPort } from "../SchedulerPort.ts"
+import { WorkerReady } from "../WorkerEvent.ts"
+import type { WorkerId } from "../WorkerId.ts"
+import type { EventReceipt } from "../WorkerRegistration.ts"
+import { registrationFailure } from "./CallFailure.ts"
+import type { ChangedRecord, Draft } from "./Draft.ts"
+import { type CallReport, converged, failed, outrun, postponed, underWay } from "./FleetChanges.ts"
+import { makeFleetRegistration } from "./FleetRegistration.ts"
+import { FleetStore, type StoreUnavailable } from "./FleetStore.ts"
+import { Flight } from "./Flight.ts"
+import type { GroupCommit } from "./GroupCommit.ts"
+import type { OutageWatch } from "./OutageWatch.ts"
+import { laneCapacity, ReadyQueue } from "./ReadyQueue.ts"
+import type { WorkerRecord } from "./WorkerRecord.ts"
+
+export interface ReconcilerOptions {
+  /** Most calls to the scheduler at the same time, retries included; an integer ≥ 1. */
+  readonly concurrency: number
+  /** The wait after the first call that failed and can be repeated; it doubles with each further one. */
+  readonly retryDelay: Duration.Duration
+  readonly maxRetryDelay: Duration.Duration
+}
+
+export interface Reconciler {
+  /** The calls under way, by worker. */
+  readonly flights: ReadonlyMap<WorkerId, Flight>
+  /** Told of everything that was committed. */
+  readonly onCommit: (changed: ReadonlyArray<ChangedRecord>) => void
+  /** Begins the calls for what has become due. */
+  readonly dispatch: () => void
+  /** There may be more in the store than was told. */
+  readonly expectMore: () => void
+  /** Waits until every change that is not waiting for a later retry has been tried. */
+  readonly drained: Effect.Effect<void>
+  /** Begins no further calls, and waits until those under way have ended and the store knows it. */
+  readonly quiesced: Effect.Effect<void>
+}
+
+/** Calls that take longer than this are shown in the store as under way; quicker ones are written once, at their end. */
+const showAfter = Duration.millis(100)
+
+/** The least distance between two looks for what has become due, in milliseconds. */
+const lookDistance = 10
+
+/** How long a worker is left alone about which something impossible has happened. */
+const mistakePause = Duration.seconds(1)
+
+/** The most records that are read in one query. */
+const readAtOnce = 256
+
+/** How long a failing store is left alone; what ended meanwhile is not forgotten. */
+const storeRetries = Schedule.exponential("100 millis").pipe(
+  Schedule.modifyDelay(({ duration }) => Effect.succeed(Duration.min(duration, Duration.seconds(2)))),
+  Schedule.jittered
+)
+
+/** Starts the loop over the scheduler and the store of the context; it ends with the scope. */
+export const makeReconciler = Effect.fnUntraced(function* (
+  options: ReconcilerOptions,
+  groupCommit: Pick<GroupCommit, "commit">,
+  outages: OutageWatch
+): Effect.fn.Return<Reconciler, never, FleetStore | SchedulerPort | Scope.Scope> {
+  const store = yield* FleetStore
+  const clock = yield* Clock.Clock
+  const scope = yield* Effect.scope
+  const fork = Effect.runForkWith(yield* Effect.context())
+  const queue = new ReadyQueue()
+  const flights = new Map<WorkerId, Flight>()
+  const registration = yield* makeFleetRegistration(flights)
+  const dueTimes = new DueTimes()
+  const wake = Latch.makeUnsafe(true)
+  const untold = Latch.makeUnsafe(false)
+  const shown = Latch.makeUnsafe(true)
+  const idle = Latch.makeUnsafe(false)
+  const landed = Latch.makeUnsafe(true)
+  /** When the store was last asked for what is due. */
+  let lookedAt = 0
+  /** Records that were committed while the store is read for what is due. */
+  let meanwhile: Map<WorkerId, WorkerRecord> | undefined
+  let isStopping = false
+
+  const call = (record: WorkerRecord): Effect.Effect<boolean, RegistrationError> => {
+    if (record.desired === "unregistered" || record.stored === undefined) {
+      return Effect.as(registration.unregister(record.id), false)
+    }
+    return record.task === "call"
+      ? Effect.as(registration.register(record.stored.worker), false)
+      : Effect.map(registration.notify(new WorkerReady({ workerId: record.id })), wasLost)
+  }
+
+  const settle = Effect.fnUntraced(function* (flight: Flight, exit: Exit.Exit<boolean, RegistrationError>) {
+    // First, so that nothing more of it is shown after what is awaited here.
+    flight.isSettling = true
+    if (flight.isShowing) yield* shown.await
+    const spread = yield* Random.next
+    const { report } = flight
+    const outcome = Exit.isSuccess(exit)
+      ? ({ wasLost: exit.value } as const)
+      : registrationFailure(exit, clock.currentTimeMillisUnsafe())
+    outages.note("failure" in outcome ? outcome.failure : undefined)
+    const command = {
+      workerIds: [flight.record.id],
+      apply: (draft: Draft) => conclude(draft, flight, report, outcome, spread, options),
+      onCommitted: () => {
+        flight.isOver = true
+      }
+    }
+    yield* persistently(groupCommit.commit(command))
+  })
+
+  const land = (flight: Flight) => {
+    const { id } = flight.record
+    if (flights.get(id) !== flight) return
+    flights.delete(id)
+    if (flights.size === 0) landed.openUnsafe()
+    offer(flight.record)
+  }
+
+  const fly = (flight: Flight) =>
+    Effect.exit(Effect.suspend(() => call(flight.record))).pipe(
+      Effect.flatMap((exit) => settle(flight, exit)),
+      // A mistake about one worker must not end the work for the others, nor keep them from it.
+      Effect.catchDefect((defect) =>
+        Effect.andThen(
+          Effect.logError("A change could not be carried out", defect),
+          Effect.sleep(mistakePause)
+        )
+      ),
+      // Most have landed with the commit; those of whom the store knows nothing have not.
+      Effect.andThen(
+        Effect.sync(() => {
+          land(flight)
+          dispatch()
+        })
+      )
+    )
+
+  const mayBegin = () => !isStopping && flights.size < options.concurrency
+
+  /** Begins as many calls as may be under way. */
+  const dispatch = () => {
+    while (mayBegin()) {
+      const record = queue.take()
+      if (record === undefined) break
+      const flight = new Flight(record, clock.currentTimeMillisUnsafe())
+      flights.set(record.id, flight)
+      landed.closeUnsafe()
+      untold.openUnsafe()
+      Fiber.runIn(fork(fly(flight)), scope)
+    }
+    if (queue.isHungry) wake.openUnsafe()
+    const isIdle = flights.size === 0 && queue.size === 0 && !queue.hasMore && meanwhile === undefined
+    if (isIdle) idle.openUnsafe()
+    else idle.closeUnsafe()
+  }
+
+  const offer = (record: WorkerRecord) => {
+    const { dueAt } = record
+    if (dueAt === undefined) return queue.remove(record.id)
+    if (dueAt > clock.currentTimeMillisUnsafe()) {
+      queue.remove(record.id)
+      if (dueTimes.expect(dueAt)) wake.openUnsafe()
+    } else if (queue.has(record.id)) queue.update(record)
+    else queue.offer(record)
+  }
+
+  const onCommit = (changed: ReadonlyArray<ChangedRecord>) => {
+    for (const { after } of changed) {
+      const flight = flights.get(after.id)
+      meanwhile?.set(after.id, after)
+      if (flight === undefined) offer(after)
+      else {
+        flight.record = after
+        if (flight.isOver) land(flight)
+      }
+    }
+  }
+
+  /** Takes in from the store what is due and not yet known here. */
+  const refill = Effect.gen(function* () {
+    const changed = new Map<WorkerId, WorkerRecord>()
+    meanwhile = changed
+    queue.beginRefill()
+    const limit = laneCapacity + options.concurrency
+    lookedAt = clock.currentTimeMillisUnsafe()
+    const due = yield* store.due(lookedAt, limit)
+    const isUnknown = (id: WorkerId) => !queue.has(id) && !flights.has(id)
+    const found = new Map<WorkerId, WorkerRecord>()
+    for (const ids of chunksOf(due.map(({ id }) => id).filter(isUnknown), readAtOnce)) {
+      for (const record of yield* store.get(ids)) found.set(record.id, record)
+    }
+    const records = due
+      .filter(({ id }) => isUnknown(id) && !changed.has(id))
+      .flatMap(({ id }) => found.get(id) ?? [])
+    meanwhile = undefined
+    queue.endRefill(due, records, limit)
+  })
+
+  const feed = Effect.gen(function* () {
+    wake.closeUnsafe()
+    const { isHungry } = queue
+    if (isHungry) {
+      yield* persistently(refill)
+      dispatch()
+    }
+    const now = clock.currentTimeMillisUnsafe()
+    // What becomes due while the store answers is due after the look.
+    const next = yield* persistently(dueTimes.next(isHungry ? lookedAt : now, store))
+    if (next <= now) {
+      dueTimes.passed()
+      queue.expectMore()
+      dispatch()
+    } else if (next === Infinity) yield* wake.await
+    else yield* Effect.timeoutOption(wake.await, Duration.millis(Math.max(next - now, lookDistance)))
+  })
+
+  /** Writes down what there is to tell of calls that take their time. */
+  const show = Effect.gen(function* () {
+    yield* untold.await
+    yield* Effect.sleep(showAfter)
+    untold.closeUnsafe()
+    const begunBefore = clock.currentTimeMillisUnsafe() - Duration.toMillis(showAfter)
+    if (flights.size > 0) untold.openUnsafe()
+    const slow = Array.from(flights.values()).filter(
+      ({ begunAt, hasUntold, isSettling }) => hasUntold && !isSettling && begunAt <= begunBefore
+    )
+    if (slow.length === 0) return
+    const reports = slow.map((flight) => ({ flight, report: flight.report }))
+    shown.closeUnsafe()
+    for (const flight of slow) flight.isShowing = true
+    yield* Effect.exit(
+      groupCommit.commit({
+        workerIds: slow.map(({ record }) => record.id),
+        apply: (draft) => {
+          for (const { flight, report } of reports) {
+            const record = draft.record(flight.record.id)
+            if (record !== undefined) underWay(draft, record, report, flight.isRegistering)
+          }
+        },
+        onCommitted: () => {
+          for (const { flight, report } of reports) flight.told(report.items.length)
+        }
+      })
+    )
+    for (const flight of slow) flight.isShowing = false
+    shown.openUnsafe()
+  })
+
+  yield* Effect.forkScoped(Effect.forever(feed))
+  yield* Effect.forkScoped(Effect.forever(show))
+
+  return {
+    flights,
+    onCommit,
+    dispatch,
+    expectMore: () => {
+      dueTimes.passed()
+      queue.expectMore()
+      wake.openUnsafe()
+    },
+    drained: idle.await,
+    quiesced: Effect.suspend(() => {
+      isStopping = true
+      return landed.await
+    })
+  }
+})
+
+/** When the next worker in the store becomes due, as far as it is known. */
+class DueTimes {
+  private known: number | undefined
+  /** The earliest time that was heard of since the store was asked last. */
+  private heard = Infinity
+
+  /** A worker becomes due at a time that lies ahead. `true`: that is sooner than all that was known. */
+  expect(dueAt: number): boolean {
+    if (dueAt >= Math.min(this.known ?? Infinity, this.heard)) return false
+    this.heard = dueAt
+    return true
+  }
+
+  next(now: number, store: FleetStore["Service"]): Effect.Effect<number, StoreUnavailable> {
+    return Effect.suspend(() => {
+      if (this.known !== undefined) return Effect.succeed(Math.min(this.known, this.heard))
+      this.heard = Infinity
+      return Effect.map(store.nextDueAt(now), (at) => {
+        this.known = at ?? Infinity
+        return Math.min(this.known, this.heard)
+      })
+    })
+  }
+
+  /** The time that was known has come. */
+  passed(): void {
+    this.known = undefined
+  }
+}
+
+type Outcome = { readonly wasLost: boolean } | ReturnType<typeof registrationFailure>
+
+/** What the calls of a flight came to. */
+const conclude = (
+  draft: Draft,
+  flight: Flight,
+  report: CallReport,
+  outcome: Outcome,
+  spread: number,
+  options: ReconcilerOptions
+): void => {
+  const record = draft.record(flight.record.id)
+  if (record === undefined) return
+  const isSame = record.desired === flight.desired && record.generation === report.generation
+  const isToBeCalled = record.task === "call"
+  // This was told before, by a transaction that was committed although it failed.
+  if (isSame && flight.task === "call" && !isToBeCalled) return void draft.put(record)
+  // That the scheduler had a worker says nothing once it was found to have lost it.
+  const isOutrun = flight.task !== "call" && isToBeCalled && !("wasLost" in outcome && outcome.wasLost)
+  const isCurrent = isSame && !isOutrun
+  if ("wasLost" in outcome) {
+    if (isCurrent) converged(draft, record, report, outcome.wasLost)
+    else outrun(draft, record, report)
+    return
+  }
+  const { failure, retryAfter } = outcome
+  const { deadLetterAfter = Infinity } = draft.rules
+  const isTooOld = draft.now - (record.failingSince ?? draft.now) >= deadLetterAfter
+  if (failure.retryable && !(isCurrent && isTooOld)) {
+    postponed(draft, record, report, failure, wait(record, retryAfter, spread, draft.now, options))
+  } else if (isCurrent) failed(draft, record, report, failure)
+  else outrun(draft, record, report)
+}
+
+/** Growing, capped, and anywhere in the upper half, so that many do not come back at once. In whole milliseconds. */
+const wait = (
+  { failures }: WorkerRecord,
+  retryAfter: number,
+  spread: number,
+  now: number,
+  { maxRetryDelay, retryDelay }: ReconcilerOptions
+) => {
+  const doubled = Duration.toMillis(retryDelay) * 2 ** Math.min(failures, 30)
+  const longest = Math.min(doubled, Duration.toMillis(maxRetryDelay))
+  const notBefore = now + Math.ceil(retryAfter)
+  return { until: Math.max(now + Math.ceil(longest * (0.5 + spread / 2)), notBefore), notBefore }
+}
+
+/** Until the store can be reached again: what has happened is not forgotten meanwhile. */
+const persistently = <A>(effect: Effect.Effect<A, StoreUnavailable>): Effect.Effect<A> =>
+  Effect.orDie(Effect.retry(effect, storeRetries))
+
+/** Whether the scheduler had lost the worker, and was given it again. */
+const wasLost = ({ action }: EventReceipt): boolean => action === "registered"
+
+const chunksOf = <A>(all: ReadonlyArray<A>, size: number): ReadonlyArray<ReadonlyArray<A>> =>
+  Array.from({ length: Math.ceil(all.length / size) }, (_, i) => all.slice(i * size, (i + 1) * size))
