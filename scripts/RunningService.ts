@@ -12,10 +12,10 @@ export const bin = resolve(import.meta.dirname, "../packages/server/src/bin.ts")
 /** The settings in effect, as the service announces them. */
 export type Announcement = Readonly<Record<string, unknown>> & { readonly url: string }
 
-/** Starts it with these variables and waits until it listens. */
+/** Starts it with these variables, over a store in memory, and waits until it listens. */
 export const startService = async (variables: Readonly<Record<string, string>> = {}) => {
   const service = spawn(process.execPath, [bin, "serve", "--port", "0"], {
-    env: { ...outerEnvironment, ...variables },
+    env: { ...outerEnvironment, ...variables, MUSTER_STORE: "memory" },
     stdio: ["ignore", "pipe", "inherit"]
   })
   const exited = once(service, "exit")

@@ -36,4 +36,10 @@ describe("deploy/systemd/muster.env", () => {
   it("has the defaults", async () => {
     expect(await settings(variables)).toEqual(await settings({}))
   })
+
+  it("keeps the store where the unit lets the service write", () => {
+    const unit = readFileSync(resolve(root, "deploy/systemd/muster.service"), "utf8")
+    const [, directory] = /^StateDirectory=(.*)$/m.exec(unit) ?? []
+    expect(variables["MUSTER_STORE"]).toBe(`/var/lib/${directory}/fleet.db`)
+  })
 })

@@ -122,7 +122,7 @@ console.log(JSON.stringify(Exit.isFailure(exit) ? exit.cause.reasons : exit.valu
     ]
     expect(files).toEqual(expect.arrayContaining([...always, ...index]))
     expect(files.filter((path) => !/^(dist|src)\/.*[^.]\.(js|ts|map)$/.test(path)).toSorted()).toEqual(always)
-    expect(files.filter((path) => path.includes(".test.") || path.includes("TestRows"))).toEqual([])
+    expect(files.filter((path) => /\.test\.|\/Test(Rows|Routes)\./.test(path))).toEqual([])
   })
 
   it.each([

@@ -1,12 +1,19 @@
 /**
- * `pnpm bench [name …] [--together]` runs the benchmarks, or the named ones. docs/benchmarks.md says what they
- * compare and how to read them.
+ * `pnpm bench [name …] [--together]` runs the benchmarks of the library, or the named ones. docs/benchmarks.md says
+ * what they compare and how to read them.
  */
 import { availableParallelism, cpus } from "node:os"
 import { memory } from "./memory.ts"
 import { overhead } from "./overhead.ts"
 
-const benchmarks = { overhead, memory }
+/** The benchmarks of the library, which run unless others are named. */
+const library = { overhead, memory }
+
+const benchmarks = {
+  ...library,
+  // Its peers are loaded when it runs.
+  durable: async () => (await import("./durable/durable.ts")).durable()
+}
 
 const isBenchmark = (name: string): name is keyof typeof benchmarks => name in benchmarks
 
@@ -27,10 +34,10 @@ if (unknown.length > 0) {
     `Node ${process.version}, ${cpus()[0]?.model.trim()}, ${availableParallelism()} cores, ` +
       new Date().toISOString().slice(0, 10)
   )
-  console.log('Muster runs with its logs off (References.MinimumLogLevel "None"), as the peers do not log.')
+  console.log('Muster runs with its logs off (minimum level "None"), as the peers do not log.')
   for (const name of names.length > 0
     ? names.filter(isBenchmark)
-    : Object.keys(benchmarks).filter(isBenchmark)) {
+    : Object.keys(library).filter(isBenchmark)) {
     await benchmarks[name](flags)
   }
 }

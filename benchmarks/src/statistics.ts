@@ -14,3 +14,7 @@ export const summarize = (values: ReadonlyArray<number>): Summary => {
     maximum: at(sorted.length - 1)
   }
 }
+
+/** The smallest of some sorted values that so large a part of them does not exceed. */
+export const quantile = (sorted: ReadonlyArray<number>, part: number): number =>
+  sorted[Math.max(0, Math.ceil(sorted.length * part) - 1)] ?? NaN

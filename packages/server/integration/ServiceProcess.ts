@@ -7,12 +7,18 @@ import { fileURLToPath } from "node:url"
 
 const bin = fileURLToPath(new URL("../src/bin.ts", import.meta.url))
 
-/** The environment of this test, without what would configure the service. */
-const cleanEnvironment = (): NodeJS.ProcessEnv =>
-  Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("MUSTER_")))
+/**
+ * The environment of this test, without what would configure the service. Its store is in memory unless a test says
+ * otherwise: a file would be shared by all of them, and stay.
+ */
+const cleanEnvironment = (): NodeJS.ProcessEnv => ({
+  ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("MUSTER_"))),
+  MUSTER_STORE: "memory"
+})
 
 export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>
+  readonly cwd?: string
 }
 
 /** `muster` with some arguments, from its start to its end. */
@@ -23,8 +29,8 @@ export class Muster {
   private readonly exited: Promise<number | null>
   private changed = Promise.withResolvers<void>()
 
-  constructor(args: ReadonlyArray<string>, { env = {} }: RunOptions = {}) {
-    this.child = spawn(process.execPath, [bin, ...args], { env: { ...cleanEnvironment(), ...env } })
+  constructor(args: ReadonlyArray<string>, { cwd, env = {} }: RunOptions = {}) {
+    this.child = spawn(process.execPath, [bin, ...args], { cwd, env: { ...cleanEnvironment(), ...env } })
     this.child.stdout?.on("data", (data: Buffer) => {
       this.output += data.toString()
       this.change()
@@ -77,12 +83,14 @@ export interface Answer {
   readonly json: any
 }
 
-/** A running `muster serve` on a free port. */
+/** A running `muster serve`, on a free port unless `args` name one. */
 export class Service extends Muster {
   url = ""
 
   static async start(options: RunOptions & { readonly args?: ReadonlyArray<string> } = {}): Promise<Service> {
-    const service = new Service(["serve", "--port", "0", ...(options.args ?? [])], options)
+    const { args = [] } = options
+    const port = args.includes("--port") ? [] : ["--port", "0"]
+    const service = new Service(["serve", ...port, ...args], options)
     const [, url = ""] = await service.printed(/listens on (http:\/\/[^\s"]+)/)
     service.url = url
     return service

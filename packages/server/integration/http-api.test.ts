@@ -267,6 +267,7 @@ describe("the system's routes", () => {
       "/v1/workers/batch",
       "/v1/workers/{id}",
       "/v1/workers/{id}/ready",
+      "/v1/workers/{id}/heartbeat",
       "/v1/workers/{id}/timeline",
       "/v1/dead-letters",
       "/v1/dead-letters/retry",

@@ -39,7 +39,7 @@ describe("what is not there", () => {
     "/v1",
     "/v1/worker",
     "/v1/workers/a/b",
-    "/v1/workers/x/heartbeat",
+    "/v1/workers/x/heartbeats",
     "/v1/dead-letter",
     "/V1/workers"
   ])("answers 404 for %s", async (path) => assertProblem(await service.fetch(path), 404, "not-found"))
@@ -47,7 +47,8 @@ describe("what is not there", () => {
   it.each([
     ["PUT", "/v1/workers", "POST, GET, HEAD, OPTIONS"],
     ["PATCH", "/v1/workers/x", "GET, HEAD, DELETE, OPTIONS"],
-    ["GET", "/v1/events", "POST, OPTIONS"],
+    ["DELETE", "/v1/events", "GET, HEAD, POST, OPTIONS"],
+    ["GET", "/v1/workers/x/heartbeat", "POST, OPTIONS"],
     ["DELETE", "/healthz", "GET, HEAD, OPTIONS"],
     ["POST", "/metrics", "GET, HEAD, OPTIONS"],
     ["POST", "/openapi.json", "GET, HEAD, OPTIONS"],

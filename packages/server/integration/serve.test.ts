@@ -134,10 +134,16 @@ describe("configuration", () => {
     [["--nope"], {}, /--nope/],
     [["extra"], {}, /extra/],
     [["--scheduler", "grpc://localhost:1"], {}, /--scheduler \(MUSTER_SCHEDULER\).*embedded/],
-    [["--store", "postgres://localhost"], {}, /--store \(MUSTER_STORE\).*memory/],
     [[], { MUSTER_PORT: "http" }, /^MUSTER_PORT must be a port, a whole number from 0 to 65535\n$/],
     [[], { MUSTER_SCHEDULER: "slurm" }, /MUSTER_SCHEDULER/],
-    [[], { MUSTER_STORE: "/tmp/x.db" }, /MUSTER_STORE/],
+    [[], { MUSTER_MIN_LEASE: "off" }, /^MUSTER_MIN_LEASE must be a duration above zero/],
+    [[], { MUSTER_DEFAULT_LEASE: "never" }, /^MUSTER_DEFAULT_LEASE must be a duration above zero.*, or off/],
+    [[], { MUSTER_UNKNOWN_WORKERS: "keep" }, /^MUSTER_UNKNOWN_WORKERS must be one of report, adopt, remove/],
+    [
+      [],
+      { MUSTER_MAX_RETRY_DELAY: "1 milli" },
+      /^MUSTER_MAX_RETRY_DELAY must not be under MUSTER_RETRY_DELAY/
+    ],
     [[], { MUSTER_LOG_LEVEL: "loud" }, /^MUSTER_LOG_LEVEL must be one of/],
     [[], { MUSTER_SHUTDOWN_TIMEOUT: "-1 second" }, /^MUSTER_SHUTDOWN_TIMEOUT must be a duration above zero/],
     [[], { MUSTER_CONCURRENCY: "0" }, /^MUSTER_CONCURRENCY must be a whole number/],

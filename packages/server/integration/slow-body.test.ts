@@ -7,12 +7,13 @@ import { Duration, Effect, Layer } from "effect"
 import { TestClock } from "effect/testing"
 import { once } from "node:events"
 import { connect } from "node:net"
-import { Fleet } from "../src/fleet/Fleet.ts"
+import { Fleet, MemoryFleetStore } from "@muster/core/fleet"
 import { startHttpService } from "../src/http/HttpService.ts"
 import { SchedulerName } from "../src/http/SchedulerName.ts"
 import { Lifecycle } from "../src/Lifecycle.ts"
 
 const services = Layer.mergeAll(Fleet.layer, Lifecycle.layer, Layer.succeed(SchedulerName, "embedded")).pipe(
+  Layer.provide(MemoryFleetStore.layer),
   Layer.provideMerge(EmbeddedScheduler.layer),
   Layer.provideMerge(RegistrationConfig.layer({}))
 )

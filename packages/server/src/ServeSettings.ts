@@ -2,10 +2,13 @@
  * How the service is set up: a flag over its variable over the default. What makes no sense is refused with the
  * variable's name and the rule.
  */
-import { Config, Duration, Effect, Option, Schema } from "effect"
-import { fleetDefaults } from "./fleet/FleetDefaults.ts"
+import type { FleetOptions } from "@muster/core/fleet"
+import { Duration, Effect, Option, Schema } from "effect"
+import { resolveFleetOptions } from "./FleetSettings.ts"
 import { defaultScheduler } from "./Schedulers.ts"
-import { WrongUsage } from "./WrongUsage.ts"
+import { defaultStore } from "./store/Stores.ts"
+import { positiveDuration, variable } from "./Variables.ts"
+import type { WrongUsage } from "./WrongUsage.ts"
 
 export interface ServeSettings {
   readonly host: string
@@ -15,10 +18,7 @@ export interface ServeSettings {
   readonly store: string
   /** How long work in flight may take to end once the service is told to stop. */
   readonly shutdownTimeout: Duration.Duration
-  /** Most calls to the scheduler at the same time. */
-  readonly concurrency: number
-  /** Most changes that are accepted and not yet done. */
-  readonly maxUnfinished: number
+  readonly fleet: FleetOptions
 }
 
 /** What was given on the command line. */
@@ -31,24 +31,12 @@ export interface ServeFlags {
 
 export const maximumPort = 65_535
 
-const wholeNumber = (minimum: number, maximum: number) =>
-  Schema.FiniteFromString.check(Schema.isInt(), Schema.isBetween({ minimum, maximum }))
-
-const positiveDuration = Schema.DurationFromString.check(
-  Schema.makeFilter(
-    (duration) => Duration.isFinite(duration) && Duration.isGreaterThan(duration, Duration.zero)
-  )
-)
-
 const text = Schema.String.check(Schema.isMinLength(1))
 
-/** A variable, or its default where it is not set or empty. */
-const variable = <A>(name: string, schema: Schema.Codec<A, string>, rule: string, fallback: A) =>
-  Effect.gen(function* () {
-    const given = yield* Config.option(Config.String(name))
-    if (Option.isNone(given) || given.value === "") return fallback
-    return yield* Schema.decodeEffect(schema)(given.value)
-  }).pipe(Effect.mapError(() => new WrongUsage({ message: `${name} must be ${rule}` })))
+const port = Schema.FiniteFromString.check(
+  Schema.isInt(),
+  Schema.isBetween({ minimum: 0, maximum: maximumPort })
+)
 
 export const resolveSettings = Effect.fnUntraced(function* (
   flags: ServeFlags
@@ -59,12 +47,7 @@ export const resolveSettings = Effect.fnUntraced(function* (
     host: yield* over(flags.host, variable("MUSTER_HOST", text, "a host name or an IP address", "127.0.0.1")),
     port: yield* over(
       flags.port,
-      variable(
-        "MUSTER_PORT",
-        wholeNumber(0, maximumPort),
-        `a port, a whole number from 0 to ${maximumPort}`,
-        7070
-      )
+      variable("MUSTER_PORT", port, `a port, a whole number from 0 to ${maximumPort}`, 7070)
     ),
     scheduler: yield* over(
       flags.scheduler,
@@ -77,31 +60,10 @@ export const resolveSettings = Effect.fnUntraced(function* (
     ),
     store: yield* over(
       flags.store,
-      variable("MUSTER_STORE", text, "the name of a store, such as memory", "memory")
+      variable("MUSTER_STORE", text, "memory, a file or a postgres:// address", defaultStore)
     ),
-    shutdownTimeout: yield* variable(
-      "MUSTER_SHUTDOWN_TIMEOUT",
-      positiveDuration,
-      `a duration above zero, such as "10 seconds"`,
-      Duration.seconds(10)
-    ),
-    concurrency: yield* variable(
-      "MUSTER_CONCURRENCY",
-      wholeNumber(1, 10_000),
-      "a whole number from 1 to 10000",
-      fleetDefaults.concurrency
-    ),
-    maxUnfinished: yield* variable(
-      "MUSTER_MAX_UNFINISHED",
-      wholeNumber(1, 10_000_000),
-      "a whole number from 1 to 10000000",
-      fleetDefaults.maxUnfinished
-    )
-  }
-  if (settings.store !== "memory") {
-    return yield* new WrongUsage({
-      message: `--store (MUSTER_STORE) ${JSON.stringify(settings.store.slice(0, 100))} is not supported: this version of muster has "memory"`
-    })
+    shutdownTimeout: yield* positiveDuration("MUSTER_SHUTDOWN_TIMEOUT", Duration.seconds(10)),
+    fleet: yield* resolveFleetOptions
   }
   return settings
 })

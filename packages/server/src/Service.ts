@@ -2,27 +2,39 @@
  * `muster serve`: starts everything in order, says where it listens, and ends everything in order when it is asked
  * to.
  */
-import { RegistrationConfig } from "@muster/core"
-import { Clock, Duration, Effect, Exit, Fiber, Layer, Option, Scope } from "effect"
-import { Fleet } from "./fleet/Fleet.ts"
+import { MicroBatching, RegistrationConfig, type SchedulerPort } from "@muster/core"
+import { Clock, Duration, Effect, Exit, Fiber, Layer, Option, Record, Scope } from "effect"
+import { Fleet, type FleetOptions, type FleetStore } from "@muster/core/fleet"
 import type { CannotListen } from "./http/CannotListen.ts"
 import { type HttpService, startHttpService } from "./http/HttpService.ts"
 import { SchedulerName } from "./http/SchedulerName.ts"
 import { Lifecycle } from "./Lifecycle.ts"
 import { schedulerLayer } from "./Schedulers.ts"
 import type { ServeSettings } from "./ServeSettings.ts"
+import { CannotOpenStore } from "./store/CannotOpenStore.ts"
+import { memoryStore, shownStore, storeLayer } from "./store/Stores.ts"
 import { Termination } from "./Termination.ts"
 import { version } from "./version.ts"
 import { type WrongUsage, wrongConfigurationIsUsage } from "./WrongUsage.ts"
 
+/** What stands below the service. */
+export interface Foundation {
+  readonly scheduler: Layer.Layer<SchedulerPort, WrongUsage>
+  readonly store: Layer.Layer<FleetStore, WrongUsage | CannotOpenStore>
+}
+
 /** Runs the service until the process is told to end, and then until what is in flight has ended. */
 export const runService = Effect.fnUntraced(function* (
-  settings: ServeSettings
-): Effect.fn.Return<void, WrongUsage | CannotListen, Termination> {
+  settings: ServeSettings,
+  foundation: Foundation = {
+    scheduler: schedulerLayer(settings.scheduler),
+    store: storeLayer(settings.store)
+  }
+): Effect.fn.Return<void, WrongUsage | CannotListen | CannotOpenStore, Termination> {
   const { requested } = yield* Termination
   const scope = yield* Scope.make()
   yield* Effect.gen(function* () {
-    const services = yield* Layer.buildWithScope(servicesLayer(settings), scope)
+    const services = yield* Layer.buildWithScope(servicesLayer(settings, foundation), scope)
     yield* Effect.gen(function* () {
       const http = yield* startHttpService(settings)
       yield* announce(settings, http.url)
@@ -33,12 +45,22 @@ export const runService = Effect.fnUntraced(function* (
   }).pipe(Effect.ensuring(closePromptly(scope)))
 })
 
-const servicesLayer = ({ concurrency, maxUnfinished, scheduler }: ServeSettings) =>
-  Layer.mergeAll(
-    Fleet.layerWith({ concurrency, maxUnfinished }),
-    Lifecycle.layer,
-    Layer.succeed(SchedulerName, scheduler)
-  ).pipe(Layer.provideMerge(schedulerLayer(scheduler)), Layer.provideMerge(registrationConfig))
+const servicesLayer = ({ fleet, scheduler: name }: ServeSettings, { scheduler, store }: Foundation) =>
+  Layer.mergeAll(fleetLayer(fleet), Lifecycle.layer, Layer.succeed(SchedulerName, name)).pipe(
+    Layer.provide(store),
+    Layer.provideMerge(scheduler),
+    Layer.provideMerge(registrationConfig)
+  )
+
+/** A store that answers nothing at the start is one that could not be opened. */
+const fleetLayer = (options: FleetOptions) =>
+  Fleet.layerWith(options).pipe(
+    // Calls that hang must not keep the others from being made.
+    Layer.provide(MicroBatching.layerWith({ concurrency: Math.max(4, Math.ceil(options.concurrency / 4)) })),
+    Layer.catchTag("StoreUnavailable", ({ message }) =>
+      Layer.effect(Fleet, Effect.fail(new CannotOpenStore({ message })))
+    )
+  )
 
 const registrationConfig = wrongConfigurationIsUsage(RegistrationConfig.layerConfigWith({ jitter: "full" }))
 
@@ -49,32 +71,47 @@ const announce = Effect.fnUntraced(function* (settings: ServeSettings, url: stri
     Effect.annotateLogs({
       url,
       scheduler: settings.scheduler,
-      store: settings.store,
-      concurrency: settings.concurrency,
-      maxUnfinished: settings.maxUnfinished,
+      store: yield* shownStore(settings.store),
       shutdownTimeout: Duration.format(settings.shutdownTimeout),
       maxRetries: config.maxRetries,
       backoff: `${Duration.format(config.baseBackoff)} to ${Duration.format(config.maxBackoff)}, jitter ${config.jitter}`,
       attemptTimeout: Duration.format(config.attemptTimeout),
-      deadline: config.deadline === undefined ? "none" : Duration.format(config.deadline)
+      deadline: config.deadline === undefined ? "none" : Duration.format(config.deadline),
+      ...Record.map({ ...settings.fleet }, shown)
     })
   )
 })
 
-/** Requests first, since they may still bring changes; then the calls that the changes ask for. */
-const stop = Effect.fnUntraced(function* ({ shutdownTimeout }: ServeSettings, http: HttpService) {
+const shown = (setting: FleetOptions[keyof FleetOptions]) => {
+  if (!Duration.isDuration(setting)) return setting
+  return Duration.isFinite(setting) ? Duration.format(setting) : "off"
+}
+
+/**
+ * Requests first, since they may still bring changes; then the calls that are under way. What a durable store holds is
+ * not waited for: it goes on at the next start. The memory store has none, and is given the time that is left.
+ */
+const stop = Effect.fnUntraced(function* ({ shutdownTimeout, store }: ServeSettings, http: HttpService) {
   const fleet = yield* Fleet
   const lifecycle = yield* Lifecycle
   const begunAt = yield* Clock.currentTimeMillis
+  const isDurable = store !== memoryStore
   yield* lifecycle.stop
   yield* http.stop
   const left = Duration.toMillis(shutdownTimeout) - ((yield* Clock.currentTimeMillis) - begunAt)
-  const drained = yield* Effect.timeoutOption(fleet.drained, Math.max(0, left))
+  const rest = isDurable ? fleet.quiesced : fleet.drained
+  const ended = yield* Effect.timeoutOption(rest, Math.max(0, left))
   const { unfinished } = yield* fleet.load
-  if (Option.isNone(drained) || unfinished > 0) {
-    return yield* Effect.logWarning(
-      `Stopped with ${unfinished} unfinished ${unfinished === 1 ? "change" : "changes"}, which the memory store forgets`
+  const changes = `${unfinished} unfinished ${unfinished === 1 ? "change" : "changes"}`
+  if (isDurable) {
+    return yield* Effect.logInfo(
+      unfinished === 0
+        ? "Stopped; everything that was accepted is done"
+        : `Stopped with ${changes}, which the next start goes on with`
     )
+  }
+  if (Option.isNone(ended) || unfinished > 0) {
+    return yield* Effect.logWarning(`Stopped with ${changes}, which the memory store forgets`)
   }
   yield* Effect.logInfo("Stopped; everything that was accepted is done")
 })

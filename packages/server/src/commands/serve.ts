@@ -4,6 +4,7 @@
 import { Effect, Layer, Logger, Schema } from "effect"
 import { Command, Flag } from "effect/cli"
 import { maximumPort, resolveSettings } from "../ServeSettings.ts"
+import { defaultStore } from "../store/Stores.ts"
 
 const portRule = `a port, a whole number from 0 to ${maximumPort}`
 
@@ -31,7 +32,9 @@ const flags = {
   ),
   store: Flag.String("store").pipe(
     Flag.withMetavar("STORE"),
-    Flag.withDescription("Where the wanted state is kept (MUSTER_STORE); memory if not given"),
+    Flag.withDescription(
+      `Where the fleet is kept (MUSTER_STORE): a file, postgres://…, or memory, which forgets it; ${defaultStore} if not given`
+    ),
     Flag.optional
   )
 }
@@ -47,8 +50,8 @@ export const serve = Command.make(
 ).pipe(
   Command.withDescription(
     "Runs the service: an HTTP API that takes workers in and keeps the scheduler in step with them. " +
-      "Variables only: MUSTER_LOG_LEVEL, MUSTER_SHUTDOWN_TIMEOUT, MUSTER_CONCURRENCY, MUSTER_MAX_UNFINISHED, " +
-      "MUSTER_MAX_RETRIES, MUSTER_BASE_BACKOFF, MUSTER_MAX_BACKOFF, MUSTER_JITTER, MUSTER_ATTEMPT_TIMEOUT, MUSTER_DEADLINE."
+      "What was accepted is carried out whatever happens to the process. There are some thirty more variables, " +
+      "from MUSTER_ATTEMPT_TIMEOUT to MUSTER_UNKNOWN_WORKERS: docs/http-api.md lists them."
   ),
   Command.withExamples([
     { command: "muster serve", description: "Listen on http://127.0.0.1:7070 with the embedded scheduler" },

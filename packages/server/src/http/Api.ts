@@ -13,7 +13,8 @@ import {
   OpenApi
 } from "effect/http-api"
 import { version } from "../version.ts"
-import { Phase } from "../fleet/Phase.ts"
+import { Phase, Priority } from "@muster/core/fleet"
+import { IdempotencyKey } from "./RequestKeys.ts"
 import { BinaryEvent, StructuredEvent } from "./CloudEvents.ts"
 import { HttpLimits } from "./HttpLimits.ts"
 import { batchExamples, eventExamples, polish, withExamples, workerExamples } from "./OpenApiDocument.ts"
@@ -23,11 +24,13 @@ import {
   InvalidEvent,
   InvalidRequest,
   InvalidWorkerProblem,
+  KeyReusedProblem,
   NotReady,
   NotSupported,
   OverloadedResponse,
   SchedulerFailure,
   SchedulerUnavailableResponse,
+  StoreUnavailableResponse,
   Superseded,
   UnknownDeadLetter,
   UnknownWorkerProblem,
@@ -43,6 +46,8 @@ import {
   EventResults,
   Health,
   HeldWorkerPage,
+  LeaseView,
+  PhaseEventView,
   MetricsText,
   Registered,
   SchedulerView,
@@ -54,7 +59,7 @@ import {
 /** Answers a request whose parameters cannot be decoded with a problem that names each of them. */
 export class RequestProblems extends HttpApiMiddleware.Service<RequestProblems>()(
   "@muster/server/RequestProblems",
-  { error: [InvalidRequest, InternalError] }
+  { error: [InvalidRequest, InternalError, StoreUnavailableResponse] }
 ) {}
 
 const describe = (summary: string, description?: string) =>
@@ -65,10 +70,28 @@ const prefer = Schema.optionalKey(Schema.String).annotate({
   examples: ["wait=10"]
 })
 
+const priority = Schema.optionalKey(Priority).annotate({
+  description: "How urgent it is, where the body does not say: critical, high, normal (the default) or low"
+})
+
+const idempotencyKey = Schema.optionalKey(IdempotencyKey)
+
 const workerParams = {
   // Not WorkerId: what cannot be an id is the id of no worker.
   id: Schema.String.annotate({ description: "The worker's id", examples: ["ci-7f3a"] })
 }
+
+/** A worker, with how it shall be treated. What decodes it is `decodeWorker`. */
+const WorkerRequest = Schema.Struct({
+  ...Worker.fields,
+  priority: Schema.optionalKey(Priority),
+  leaseTtl: Schema.optionalKey(
+    Schema.String.annotate({
+      description: "A worker that sends no heartbeat for so long counts as terminated; default: no lease",
+      examples: ["30 seconds"]
+    })
+  )
+}).annotate({ identifier: "WorkerRequest" })
 
 const limit = Schema.optionalKey(
   Schema.FiniteFromString.check(
@@ -105,8 +128,8 @@ export const workerFilter = {
 const workers = HttpApiGroup.make("workers")
   .add(
     HttpApiEndpoint.post("registerWorker", "/v1/workers", {
-      headers: { prefer },
-      payload: Worker,
+      headers: { prefer, "muster-priority": priority, "idempotency-key": idempotencyKey },
+      payload: WorkerRequest,
       success: [Accepted, Registered],
       error: [
         InvalidWorkerProblem,
@@ -114,7 +137,8 @@ const workers = HttpApiGroup.make("workers")
         Superseded,
         WorkerRejected,
         SchedulerFailure,
-        OverloadedResponse
+        OverloadedResponse,
+        KeyReusedProblem
       ]
     })
       .annotate(OpenApi.Transform, withExamples(workerExamples))
@@ -126,10 +150,10 @@ const workers = HttpApiGroup.make("workers")
         )
       ),
     HttpApiEndpoint.post("registerBatch", "/v1/workers/batch", {
-      headers: { prefer },
+      headers: { prefer, "muster-priority": priority, "idempotency-key": idempotencyKey },
       payload: [
-        Schema.Array(Worker),
-        HttpApiSchema.StreamNdjson({ schema: Worker, maxElementBytes: HttpLimits.lineBytes })
+        Schema.Array(WorkerRequest),
+        HttpApiSchema.StreamNdjson({ schema: WorkerRequest, maxElementBytes: HttpLimits.lineBytes })
       ],
       success: [BatchResults, HttpApiSchema.StreamNdjson({ schema: BatchResult })],
       error: [...BodyProblems]
@@ -174,19 +198,31 @@ const workers = HttpApiGroup.make("workers")
     ),
     HttpApiEndpoint.delete("terminateWorker", "/v1/workers/:id", {
       params: workerParams,
+      headers: { "muster-priority": priority },
       success: Accepted,
-      error: [UnknownWorkerProblem, OverloadedResponse]
+      error: [UnknownWorkerProblem, OverloadedResponse, KeyReusedProblem]
     }).annotateMerge(
       describe("Terminate a worker", "The terminated event: the scheduler is told that the worker is gone.")
     ),
     HttpApiEndpoint.post("workerReady", "/v1/workers/:id/ready", {
       params: workerParams,
+      headers: { "muster-priority": priority, "idempotency-key": idempotencyKey },
       success: Accepted,
-      error: [UnknownWorkerProblem, WorkerTerminatedProblem, OverloadedResponse]
+      error: [UnknownWorkerProblem, WorkerTerminatedProblem, OverloadedResponse, KeyReusedProblem]
     }).annotateMerge(
       describe(
         "Report a worker ready",
         "The ready event: verifies that the scheduler has the worker, and registers it again if not."
+      )
+    ),
+    HttpApiEndpoint.post("workerHeartbeat", "/v1/workers/:id/heartbeat", {
+      params: workerParams,
+      success: LeaseView,
+      error: [UnknownWorkerProblem, WorkerTerminatedProblem, OverloadedResponse, KeyReusedProblem]
+    }).annotateMerge(
+      describe(
+        "Renew a worker's lease",
+        "A worker with a lease that is silent for longer counts as terminated. One without a lease is told so."
       )
     )
   )
@@ -214,12 +250,12 @@ const deadLetters = HttpApiGroup.make("dead-letters")
     HttpApiEndpoint.post("retryDeadLetter", "/v1/dead-letters/:id/retry", {
       params: workerParams,
       success: Accepted,
-      error: [UnknownDeadLetter, OverloadedResponse]
+      error: [UnknownDeadLetter, OverloadedResponse, KeyReusedProblem]
     }).annotateMerge(describe("Retry one dead letter", "The same generation is tried again, at once.")),
     HttpApiEndpoint.delete("dropDeadLetter", "/v1/dead-letters/:id", {
       params: workerParams,
       success: Accepted,
-      error: [UnknownDeadLetter, OverloadedResponse]
+      error: [UnknownDeadLetter, OverloadedResponse, KeyReusedProblem]
     }).annotateMerge(
       describe(
         "Drop a dead letter",
@@ -234,6 +270,16 @@ const deadLetters = HttpApiGroup.make("dead-letters")
       description: "Workers that failed for good: nothing more is tried until somebody decides"
     })
   )
+
+const lastEventId = Schema.optionalKey(
+  Schema.String.check(
+    Schema.isPattern(/^\d{1,15}(?:\.\d{1,9})?$/, { expected: "the id of an event, such as 42.1" })
+  )
+).annotate({
+  description:
+    "The id of the last event that was seen; 0 for all that are kept. Without it, only those to come",
+  examples: ["42.1"]
+})
 
 const events = HttpApiGroup.make("events")
   .add(
@@ -252,7 +298,8 @@ const events = HttpApiGroup.make("events")
         UnknownWorkerProblem,
         WorkerTerminatedProblem,
         ...BodyProblems,
-        OverloadedResponse
+        OverloadedResponse,
+        KeyReusedProblem
       ]
     })
       .annotate(OpenApi.Transform, withExamples(eventExamples))
@@ -262,10 +309,21 @@ const events = HttpApiGroup.make("events")
           "CloudEvents 1.0 in structured, batched or binary mode (ce-* headers). An event whose source and id were " +
             "accepted before changes nothing. A batch is answered with one result for each event, by position."
         )
+      ),
+    HttpApiEndpoint.get("followEvents", "/v1/events", {
+      headers: { "last-event-id": lastEventId },
+      success: HttpApiSchema.StreamSse({ data: PhaseEventView }),
+      error: OverloadedResponse
+    }).annotateMerge(
+      describe(
+        "Follow the fleet",
+        "Every phase change as it is stored, as server-sent events named phase. With Last-Event-ID, those since that one " +
+          "first. An id comes before the first event, and a comment whenever nothing has happened for a while."
       )
+    )
   )
   .annotateMerge(
-    OpenApi.annotations({ title: "Events", description: "What happens to workers, as CloudEvents" })
+    OpenApi.annotations({ title: "Events", description: "What happens to workers: told and followed" })
   )
 
 const scheduler = HttpApiGroup.make("scheduler")
@@ -291,7 +349,10 @@ const system = HttpApiGroup.make("system")
       describe("Whether the process is alive")
     ),
     HttpApiEndpoint.get("ready", "/readyz", { success: Health, error: NotReady }).annotateMerge(
-      describe("Whether changes are accepted", "Not while the service stops.")
+      describe(
+        "Whether changes are accepted",
+        "Not while the service stops, nor while its store cannot be written to."
+      )
     ),
     HttpApiEndpoint.get("metrics", "/metrics", { success: MetricsText }).annotateMerge(
       describe("Metrics for Prometheus")

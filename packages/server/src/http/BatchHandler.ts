@@ -1,25 +1,46 @@
 /**
  * `POST /v1/workers/batch`: a JSON array, answered as a whole, or NDJSON, answered line by line while it arrives.
+ * Members that nobody waits for are taken in many at a time, in one transaction.
  */
-import { Effect, Stream } from "effect"
-import type { HttpServerRequest } from "effect/http"
-import { Fleet } from "../fleet/Fleet.ts"
+import { type Accepted, Fleet, type Once, type Priority } from "@muster/core/fleet"
+import { Effect, Result, Schema, Stream } from "effect"
+import { type HttpServerRequest, HttpServerResponse } from "effect/http"
+import { notAccepted } from "./FleetProblems.ts"
 import { HttpLimits } from "./HttpLimits.ts"
 import { type Line, lines } from "./NdjsonLines.ts"
-import { contentTooLarge, type ItemProblem, MalformedJson } from "./Problems.ts"
+import { contentTooLarge, ItemProblem, MalformedJson } from "./Problems.ts"
 import { parseJson, readJson, requireMediaType } from "./RequestBody.ts"
+import { onceOf } from "./RequestKeys.ts"
 import { type BatchResult, toAccepted } from "./Schemas.ts"
-import { decodeWorker, intake, isRegistered } from "./WorkerInput.ts"
+import { decodeWorker, intake, isRegistered, type WorkerInput } from "./WorkerInput.ts"
+
+/** How the members of a batch are taken in. */
+export interface BatchOptions {
+  readonly wait: number | undefined
+  readonly priority: Priority | undefined
+  readonly idempotencyKey: string | undefined
+}
+
+/** One member: its place in the answer, its number, and what was sent, as far as it could be read. */
+interface Member {
+  readonly place: Pick<BatchResult, "index" | "line">
+  readonly number: number
+  readonly input: Result.Result<unknown, ItemProblem>
+}
 
 /** Takes in a batch. With `wait`, each member's result is told when it is registered, or after so many seconds. */
 export const receiveBatch = Effect.fnUntraced(function* (
   request: HttpServerRequest.HttpServerRequest,
-  wait: number | undefined
+  options: BatchOptions
 ) {
+  const fleet = yield* Fleet
+  const batch = new Batch(fleet, options)
   const type = yield* requireMediaType(request, ["application/json", "application/x-ndjson"])
   if (type === "application/x-ndjson") {
-    const fleet = yield* Fleet
-    return receiveLines(request, wait).pipe(Stream.provideService(Fleet, fleet), Stream.orDie)
+    return HttpServerResponse.stream(
+      batch.lines(lines(request.stream, HttpLimits.lineBytes)).pipe(Stream.map(write), Stream.encodeText),
+      { contentType: "application/x-ndjson" }
+    )
   }
   const input = yield* readJson(request, HttpLimits.arrayBytes)
   if (!Array.isArray(input))
@@ -27,56 +48,153 @@ export const receiveBatch = Effect.fnUntraced(function* (
   if (input.length > HttpLimits.arrayItems) {
     return yield* contentTooLarge(HttpLimits.arrayItems, "items", "The array")
   }
-  const results = yield* Effect.forEach(
-    input,
-    (item, index) => Effect.map(member(Effect.succeed(item), wait), (result) => ({ index, ...result })),
-    { concurrency: concurrency(wait) }
-  )
-  return { results }
+  const members = input.map((item: unknown, index): Member => ({
+    place: { index },
+    number: index,
+    input: Result.succeed(item)
+  }))
+  return HttpServerResponse.jsonUnsafe({ results: (yield* batch.array(members)).map(toJson) })
 })
 
-// Members that are not waited for are taken in without a pause between them; side by side would only cost more.
-const concurrency = (wait: number | undefined) => (wait === undefined ? 1 : HttpLimits.waitingItems)
+class Batch {
+  private readonly fleet: Fleet["Service"]
+  private readonly options: BatchOptions
 
-const receiveLines = (request: HttpServerRequest.HttpServerRequest, wait: number | undefined) => {
-  const received = lines(request.stream, HttpLimits.lineBytes)
-  const results =
-    wait === undefined
-      ? Stream.mapArrayEffect(received, (chunk) => Effect.forEach(chunk, (line) => lineResult(line, wait)))
-      : Stream.mapEffect(received, (line) => lineResult(line, wait), { concurrency: concurrency(wait) })
-  return results
-}
+  constructor(fleet: Fleet["Service"], options: BatchOptions) {
+    this.fleet = fleet
+    this.options = options
+  }
 
-const lineResult = ({ bytes, line }: Line, wait: number | undefined) => {
-  const input =
-    bytes === undefined
-      ? Effect.fail(contentTooLarge(HttpLimits.lineBytes, "bytes", "The line"))
-      : Effect.fromResult(parseJson(bytes))
-  return Effect.map(member(input, wait, patiently), (result): BatchResult => ({ line, ...result }))
-}
+  array(members: ReadonlyArray<Member>): Effect.Effect<ReadonlyArray<BatchResult>> {
+    return this.options.wait === undefined
+      ? Effect.map(
+          Effect.forEach(chunksOf(members, HttpLimits.itemsAtOnce), (chunk) => this.takeInAll(chunk, false)),
+          (results) => results.flat()
+        )
+      : Effect.forEach(members, (member) => this.takeInAndWait(member, false), {
+          concurrency: HttpLimits.waitingItems
+        })
+  }
 
-/** One member's result; whatever is wrong with it stands in it. */
-const member = (
-  input: Effect.Effect<unknown, ItemProblem>,
-  wait: number | undefined,
-  takeIn: typeof intake = intake
-): Effect.Effect<BatchResult, never, Fleet> =>
-  input.pipe(
-    Effect.flatMap(decodeWorker),
-    Effect.flatMap((worker) => takeIn(worker, { wait })),
-    Effect.match({
-      onSuccess: (status): BatchResult => ({
-        status: wait !== undefined && isRegistered(status) ? 200 : 202,
-        ...toAccepted(status)
-      }),
-      onFailure: (problem): BatchResult => ({ status: problem.status, problem })
+  /** A stream that comes faster than the scheduler takes it is slowed down instead of refused. */
+  lines<E>(received: Stream.Stream<Line, E>): Stream.Stream<ReadonlyArray<BatchResult>, E> {
+    return this.options.wait === undefined
+      ? Stream.mapArrayEffect(received, (lines) =>
+          Effect.forEach(chunksOf(lines, HttpLimits.itemsAtOnce), (chunk) =>
+            this.takeInAll(chunk.map(memberOf), true)
+          ).pipe(Effect.map((results) => [results.flat()] as const))
+        )
+      : Stream.mapEffect(
+          received,
+          (line) => Effect.map(this.takeInAndWait(memberOf(line), true), (result) => [result]),
+          { concurrency: HttpLimits.waitingItems }
+        )
+  }
+
+  /** Results by position; what is wrong with a member stands in its result. */
+  private takeInAll(
+    members: ReadonlyArray<Member>,
+    isPatient: boolean
+  ): Effect.Effect<ReadonlyArray<BatchResult>> {
+    return Effect.gen({ self: this }, function* () {
+      const results = new Map<Member, BatchResult>()
+      let left: Array<{
+        readonly member: Member
+        readonly input: WorkerInput
+        readonly once: Once | undefined
+      }> = []
+      for (const member of members) {
+        const input = yield* Effect.result(this.decode(member))
+        if (Result.isFailure(input)) results.set(member, refused(member, input.failure))
+        else left.push({ member, ...input.success })
+      }
+      while (left.length > 0) {
+        const { priority } = this.options
+        const wanted = left.map(({ input, once }) => ({
+          ...input,
+          priority: input.priority ?? priority,
+          once
+        }))
+        const outcomes = yield* Effect.result(this.fleet.wantAll(wanted))
+        if (Result.isFailure(outcomes)) {
+          const problem = notAccepted(outcomes.failure)
+          for (const { member } of left) results.set(member, refused(member, problem))
+          break
+        }
+        const full: typeof left = []
+        left.forEach((one, position) => {
+          const outcome = outcomes.success[position]
+          if (outcome === undefined) return
+          if (Result.isSuccess(outcome)) results.set(one.member, taken(one.member, 202, outcome.success))
+          else if (isPatient && outcome.failure._tag === "FleetFull") full.push(one)
+          else results.set(one.member, refused(one.member, notAccepted(outcome.failure)))
+        })
+        left = full
+        if (left.length > 0) yield* this.fleet.room
+      }
+      return members.flatMap((member) => results.get(member) ?? [])
     })
-  )
+  }
 
-/** A stream that comes faster than the scheduler takes it is slowed down instead of refused. */
-const patiently: typeof intake = (input, options) =>
-  intake(input, options).pipe(
-    Effect.catchTag("Overloaded", () =>
-      Effect.flatMap(Fleet, (fleet) => Effect.andThen(fleet.room, patiently(input, options)))
+  private takeInAndWait(member: Member, isPatient: boolean): Effect.Effect<BatchResult> {
+    const { priority, wait } = this.options
+    const { fleet } = this
+    const patiently: typeof intake = (input, options) =>
+      intake(input, options).pipe(
+        Effect.catchIf(
+          (problem) => isPatient && problem._tag === "Overloaded",
+          () => Effect.andThen(fleet.room, patiently(input, options))
+        )
+      )
+    return this.decode(member).pipe(
+      Effect.flatMap(({ input, once }) => patiently(input, { wait, priority, once })),
+      Effect.provideService(Fleet, fleet),
+      Effect.match({
+        onSuccess: (accepted) => taken(member, isRegistered(accepted) ? 200 : 202, accepted),
+        onFailure: (problem) => refused(member, problem)
+      })
     )
-  )
+  }
+
+  private decode({ input, number }: Member) {
+    return Effect.flatMap(Effect.fromResult(input), (item) =>
+      Effect.map(decodeWorker(item), (worker) => ({
+        input: worker,
+        once: onceOf(this.options.idempotencyKey, `batch/${number}`, worker)
+      }))
+    )
+  }
+}
+
+const memberOf = ({ bytes, line }: Line): Member => ({
+  place: { line },
+  number: line,
+  input:
+    bytes === undefined
+      ? Result.fail(contentTooLarge(HttpLimits.lineBytes, "bytes", "The line"))
+      : parseJson(bytes)
+})
+
+const taken = ({ place }: Member, status: number, accepted: Accepted): BatchResult => ({
+  ...place,
+  status,
+  ...toAccepted(accepted)
+})
+
+const refused = ({ place }: Member, problem: ItemProblem): BatchResult => ({
+  ...place,
+  status: problem.status,
+  problem
+})
+
+const encodeProblem = Schema.encodeSync(ItemProblem)
+
+/** Only a problem needs its schema to be written. */
+const toJson = (result: BatchResult): unknown =>
+  result.problem === undefined ? result : { ...result, problem: encodeProblem(result.problem) }
+
+const write = (results: ReadonlyArray<BatchResult>): string =>
+  results.map((result) => `${JSON.stringify(toJson(result))}\n`).join("")
+
+const chunksOf = <A>(all: ReadonlyArray<A>, size: number): ReadonlyArray<ReadonlyArray<A>> =>
+  Array.from({ length: Math.ceil(all.length / size) }, (_, i) => all.slice(i * size, (i + 1) * size))

@@ -4,9 +4,10 @@
  * @see https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/http-protocol-binding.md
  */
 import { Timestamp, Worker, WorkerId } from "@muster/core"
+import { Priority } from "@muster/core/fleet"
 import { DateTime, Effect, Exit, Predicate, Schema } from "effect"
 import { InvalidEvent, type InvalidWorkerProblem, type ProblemError } from "./Problems.ts"
-import { decodeWorker, isWorkerId } from "./WorkerInput.ts"
+import { decodeWorker, isPriority, isWorkerId, priorityRule, type WorkerInput } from "./WorkerInput.ts"
 
 const types = {
   provisioned: "dev.muster.worker.provisioned",
@@ -36,6 +37,7 @@ export const StructuredEvent = Schema.Struct({
   type: EventType,
   time: Schema.optionalKey(Schema.String.annotate({ format: "date-time" })),
   subject: Schema.optionalKey(attribute.annotate({ description: "The worker's id, where data has none" })),
+  priority: Schema.optionalKey(Priority),
   datacontenttype: Schema.optionalKey(Schema.Literal("application/json")),
   data: Schema.optionalKey(Schema.Union([Worker, WorkerReference]))
 }).annotate({ identifier: "CloudEvent" })
@@ -50,8 +52,10 @@ export interface ReceivedEvent {
   readonly id: string
   /** Milliseconds since 1970, where the sender said when it happened. */
   readonly occurredAt: number | undefined
+  /** The extension attribute `priority`. */
+  readonly priority: Priority | undefined
   readonly change:
-    | { readonly _tag: "Provisioned"; readonly worker: Worker; readonly saidWhenProvisioned: boolean }
+    | ({ readonly _tag: "Provisioned" } & WorkerInput)
     | { readonly _tag: "Ready"; readonly workerId: WorkerId }
     | { readonly _tag: "Terminated"; readonly workerId: WorkerId; readonly reason: string | undefined }
 }
@@ -75,6 +79,8 @@ export const readEvent = Effect.fnUntraced(function* (
     `expected one of ${Object.values(types).join(", ")}`
   )
   event.require("time", time === undefined || occurredAt !== undefined, "expected an RFC 3339 timestamp")
+  const priority = event.value("priority")
+  event.require("priority", priority === undefined || isPriority(priority), priorityRule)
   const contentType = event.value("datacontenttype")
   event.require(
     "datacontenttype",
@@ -83,7 +89,7 @@ export const readEvent = Effect.fnUntraced(function* (
   )
   event.require("data_base64", event.value("data_base64") === undefined, "expected JSON in data instead")
   if (event.errors.length > 0) return yield* invalid(event.errors)
-  const head = { source, id, occurredAt }
+  const head = { source, id, occurredAt, priority: isPriority(priority) ? priority : undefined }
   if (type === types.provisioned) {
     const data = unwrap(input.data, "worker")
     return { ...head, change: { _tag: "Provisioned", ...(yield* decodeWorker(data)) } }

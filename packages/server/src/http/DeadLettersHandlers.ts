@@ -3,9 +3,10 @@
  */
 import { Effect } from "effect"
 import { HttpApiBuilder } from "effect/http-api"
-import { Fleet, type FleetFull, type NoDeadLetter } from "../fleet/Fleet.ts"
+import { Fleet, type NoDeadLetter, type NotAccepted } from "@muster/core/fleet"
 import { Api, workerFilter } from "./Api.ts"
-import { InvalidRequest, overloaded, UnknownDeadLetter } from "./Problems.ts"
+import { notAccepted, storeUnavailable } from "./FleetProblems.ts"
+import { InvalidRequest, UnknownDeadLetter } from "./Problems.ts"
 import { toAccepted } from "./Schemas.ts"
 import { isWorkerId } from "./WorkerInput.ts"
 import { listWorkers, toFilter } from "./WorkerListing.ts"
@@ -26,7 +27,7 @@ export const DeadLettersHandlers = HttpApiBuilder.group(
       .handle("retryDeadLetters", ({ query, request }) =>
         Effect.andThen(
           refuseOthers(request.url, filters),
-          Effect.suspend(() => fleet.retryAll(toFilter(query)))
+          Effect.suspend(() => Effect.mapError(fleet.retryAll(toFilter(query)), storeUnavailable))
         )
       )
       .handle("retryDeadLetter", ({ params }) => decide(params.id, fleet.retry))
@@ -48,5 +49,5 @@ const refuseOthers = (url: string, expected: ReadonlyArray<string>): Effect.Effe
 
 const unknownDeadLetter = (workerId: string) => new UnknownDeadLetter({ workerId: workerId.slice(0, 253) })
 
-const toProblem = (error: FleetFull | NoDeadLetter) =>
-  error._tag === "FleetFull" ? overloaded() : unknownDeadLetter(error.workerId)
+const toProblem = (error: NotAccepted | NoDeadLetter) =>
+  error._tag === "NoDeadLetter" ? unknownDeadLetter(error.workerId) : notAccepted(error)

@@ -15,7 +15,15 @@ import { IncomingMessage } from "node:http"
 import { Lifecycle } from "../Lifecycle.ts"
 import { RequestProblems } from "./Api.ts"
 import { HttpLimits } from "./HttpLimits.ts"
-import { ContentTooLarge, InternalError, InvalidRequest, MethodNotAllowed, NotFound } from "./Problems.ts"
+import { atMost } from "./OpenRequests.ts"
+import {
+  ContentTooLarge,
+  InternalError,
+  InvalidRequest,
+  MethodNotAllowed,
+  NotFound,
+  Overloaded
+} from "./Problems.ts"
 import { allowedMethods } from "./Routes.ts"
 
 const formatIssues = SchemaIssue.makeFormatterStandardSchemaV1()
@@ -39,7 +47,12 @@ const RequestProblemsLive = HttpApiMiddleware.layerSchemaErrorTransform(RequestP
 
 // What the schema says it got is left out: it would repeat the value.
 const expectation = (message: string): string =>
-  message.replace(/^Expected /, "expected ").replace(/, (?:got|actual) .*$/s, "")
+  message
+    .replace(/, (?:got|actual) .*$/s, "")
+    .replace(/^Expected /, "expected ")
+    .replace(/^expected "[^"]*"(?: \| "[^"]*")+$/, (choice) =>
+      choice.replaceAll('"', "").replaceAll(" | ", ", ").replace("expected", "expected one of")
+    )
 
 type Response = HttpServerResponse.HttpServerResponse
 type Request = HttpServerRequest.HttpServerRequest
@@ -47,9 +60,12 @@ type Request = HttpServerRequest.HttpServerRequest
 const AllErrors = HttpRouter.middleware(
   Effect.gen(function* () {
     const lifecycle = yield* Lifecycle
+    const counted = atMost(HttpLimits.openRequests, 1, "requests are open already")
+    // Whoever watches the service is answered however busy it is: what is killed for that starts all over again.
+    const admitted = ({ url }: Request) => (isWatching(pathOf(url)) ? Effect.void : counted)
     return (handler) =>
       Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) =>
-        (isGone(request) ? Effect.interrupt : handler).pipe(
+        (isGone(request) ? Effect.interrupt : Effect.andThen(admitted(request), handler)).pipe(
           Effect.catchCause((cause) => respond(request, cause)),
           // A connection that stays open would keep the service from ending.
           Effect.map((response) =>
@@ -61,6 +77,8 @@ const AllErrors = HttpRouter.middleware(
   { global: true }
 )
 
+const isWatching = (path: string): boolean => path === "/healthz" || path === "/readyz" || path === "/metrics"
+
 /** Requests that came in one piece reach the handlers although the connection was closed over the first of them. */
 const isGone = ({ source }: Request): boolean => source instanceof IncomingMessage && source.socket.destroyed
 
@@ -68,6 +86,10 @@ const respond = (request: Request, cause: Cause.Cause<unknown>): Effect.Effect<R
   if (Cause.hasInterruptsOnly(cause))
     return Effect.failCause(Cause.fromReasons(cause.reasons.filter(Cause.isInterruptReason)))
   const error = Cause.squash(cause)
+  if (error instanceof Overloaded) {
+    const retryAfter = String(error.retryAfter)
+    return Effect.map(render(error), HttpServerResponse.setHeader("retry-after", retryAfter))
+  }
   if (HttpServerError.isHttpServerError(error)) {
     switch (error.reason._tag) {
       case "RouteNotFound":

@@ -5,24 +5,23 @@ import { Effect } from "effect"
 import { HttpServerResponse } from "effect/http"
 import type { HttpServerRequest } from "effect/http"
 import { HttpApiBuilder } from "effect/http-api"
-import { type Accepted, Fleet } from "../fleet/Fleet.ts"
+import { type Accepted, Fleet } from "@muster/core/fleet"
 import { Api } from "./Api.ts"
 import { fromHeaders, isBinary, readEvent, type ReceivedEvent } from "./CloudEvents.ts"
+import { makeFollow } from "./FollowHandler.ts"
+import { type FleetProblem, notAccepted, notTold } from "./FleetProblems.ts"
 import { HttpLimits } from "./HttpLimits.ts"
 import {
   contentTooLarge,
   MalformedJson,
-  overloaded,
-  type Overloaded,
   type UnknownWorkerProblem,
   type WorkerTerminatedProblem
 } from "./Problems.ts"
+import { keyOf } from "./RequestKeys.ts"
 import { mediaType, readJson, requireMediaType } from "./RequestBody.ts"
 import { type EventResult, toAccepted } from "./Schemas.ts"
-import { SeenEvents } from "./SeenEvents.ts"
-import { toReadyProblem } from "./WorkersHandlers.ts"
 
-type ApplyProblem = Overloaded | UnknownWorkerProblem | WorkerTerminatedProblem
+type ApplyProblem = FleetProblem | UnknownWorkerProblem | WorkerTerminatedProblem
 
 const structured = "application/cloudevents+json"
 const batched = "application/cloudevents-batch+json"
@@ -33,30 +32,30 @@ export const EventsHandlers = HttpApiBuilder.group(
   "events",
   Effect.fnUntraced(function* (handlers) {
     const fleet = yield* Fleet
-    const seen = new SeenEvents(HttpLimits.seenEvents)
 
-    const apply = ({ change, occurredAt, source }: ReceivedEvent): Effect.Effect<Accepted, ApplyProblem> => {
+    const apply = (event: ReceivedEvent): Effect.Effect<Accepted, ApplyProblem> => {
+      const { change, occurredAt, priority, source } = event
+      const once = { key: keyOf("event", source, event.id), fingerprint: "" }
       const place = occurredAt === undefined ? undefined : { source, occurredAt }
       switch (change._tag) {
         case "Provisioned":
-          return Effect.mapError(fleet.want(change.worker, { ...change, place }), overloaded)
+          return Effect.mapError(
+            fleet.want(change.worker, { ...change, priority: change.priority ?? priority, place, once }),
+            notAccepted
+          )
         case "Ready":
-          return Effect.mapError(fleet.ready(change.workerId, { place }), toReadyProblem)
+          return Effect.mapError(fleet.ready(change.workerId, { place, priority, once }), notTold)
         case "Terminated":
-          return Effect.mapError(fleet.drop(change.workerId, { place, reason: change.reason }), overloaded)
+          return Effect.mapError(
+            fleet.drop(change.workerId, { place, priority, once, reason: change.reason }),
+            notAccepted
+          )
       }
     }
 
     const receive = Effect.fnUntraced(function* (input: unknown) {
-      const event = yield* readEvent(input)
-      if (!seen.add(event.source, event.id)) return duplicate
-      const accepted: Accepted = yield* apply(event).pipe(
-        Effect.onExit((exit) =>
-          Effect.sync(() => {
-            if (exit._tag === "Failure") seen.remove(event.source, event.id)
-          })
-        )
-      )
+      const accepted = yield* apply(yield* readEvent(input))
+      if (accepted.repeated) return duplicate
       const result: EventResult = {
         status: 202,
         outcome: accepted.outdated ? "outdated" : "accepted",
@@ -85,18 +84,22 @@ export const EventsHandlers = HttpApiBuilder.group(
       return { results }
     })
 
-    return handlers.handleRaw(
-      "receiveEvents",
-      Effect.fnUntraced(function* ({ request }) {
-        if (isBinary(request.headers) && !mediaType(request).startsWith("application/cloudevents")) {
-          return yield* receiveOne(fromHeaders(request.headers, yield* binaryData(request)))
-        }
-        const type = yield* requireMediaType(request, [structured, batched])
-        return type === batched
-          ? yield* receiveMany(yield* readJson(request, HttpLimits.arrayBytes))
-          : yield* receiveOne(yield* readJson(request, HttpLimits.itemBytes))
-      })
-    )
+    const follow = yield* makeFollow
+
+    return handlers
+      .handleRaw("followEvents", ({ headers }) => follow(headers["last-event-id"]))
+      .handleRaw(
+        "receiveEvents",
+        Effect.fnUntraced(function* ({ request }) {
+          if (isBinary(request.headers) && !mediaType(request).startsWith("application/cloudevents")) {
+            return yield* receiveOne(fromHeaders(request.headers, yield* binaryData(request)))
+          }
+          const type = yield* requireMediaType(request, [structured, batched])
+          return type === batched
+            ? yield* receiveMany(yield* readJson(request, HttpLimits.arrayBytes))
+            : yield* receiveOne(yield* readJson(request, HttpLimits.itemBytes))
+        })
+      )
   })
 )
 

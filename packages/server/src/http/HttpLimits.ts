@@ -15,6 +15,8 @@ export const HttpLimits = {
   bodySeconds: 30,
   /** Longest `Prefer: wait`, in seconds; a longer one is cut to it. */
   waitSeconds: 60,
+  /** Members of a batch that are taken in at the same time. */
+  itemsAtOnce: 256,
   /** Members of a batch that wait for their outcome at the same time. */
   waitingItems: 256,
   /** Items on one page of a listing, unless asked for otherwise. */
@@ -25,8 +27,12 @@ export const HttpLimits = {
   cursorCharacters: 400,
   /** Most `label` filters of one listing. */
   labelFilters: 32,
-  /** Events that are remembered, to accept a duplicate only once. */
-  seenEvents: 100_000,
+  /** Requests that are open at the same time, streams of events included; above it they are answered with 503. */
+  openRequests: 10_000,
+  /** Streams of events that are followed at the same time. */
+  followers: 1000,
+  /** Seconds after which a stream of events that has nothing to say sends a comment, to show that it lives. */
+  keepAliveSeconds: 15,
   /** Requests on one connection that are not answered yet; above it the connection is closed. */
   pipelined: 64,
   /** Seconds after which a connection on which nothing moves is closed. */

@@ -1,57 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
-import {
-  RegistrationConfig,
-  SchedulerFault,
-  SchedulerPort,
-  SchedulerRejected,
-  SchedulerUnavailable
-} from "@muster/core"
-import { TestScheduler, type TestSchedulerOptions } from "@muster/testing"
-import { Duration, Effect, Layer, Logger } from "effect"
-import { HttpRouter, HttpServer } from "effect/http"
-import { Fleet, type FleetOptions } from "../fleet/Fleet.ts"
-import { Lifecycle } from "../Lifecycle.ts"
-import { Routes } from "./HttpService.ts"
-
-interface Options {
-  readonly fleet?: Partial<FleetOptions>
-  readonly scheduler?: TestSchedulerOptions
-}
-
-/** The routes over a scheduler that does what the test says, without a server. */
-const start = Effect.fnUntraced(function* ({ fleet = {}, scheduler: options = {} }: Options = {}) {
-  const scheduler = TestScheduler.make(options)
-  const services = Layer.mergeAll(Fleet.layerWith(fleet), Lifecycle.layer, HttpServer.layerServices).pipe(
-    Layer.provideMerge(Layer.succeed(SchedulerPort, scheduler.port)),
-    Layer.provideMerge(RegistrationConfig.layer({ maxRetries: 0 })),
-    Layer.provideMerge(Logger.layer([]))
-  )
-  const { handler } = yield* Effect.acquireRelease(
-    Effect.sync(() => HttpRouter.toWebHandler(Routes.pipe(Layer.provide(services)), { disableLogger: true })),
-    ({ dispose }) => Effect.promise(dispose)
-  )
-  const send = (
-    method: string,
-    path: string,
-    body?: unknown,
-    headers: Readonly<Record<string, string>> = {}
-  ) =>
-    Effect.promise(async () => {
-      const response = await handler(
-        new Request(`http://localhost${path}`, {
-          method,
-          headers: { "content-type": "application/json", ...headers },
-          ...(body === undefined ? undefined : { body: JSON.stringify(body) })
-        })
-      )
-      return { status: response.status, headers: response.headers, json: await response.json() }
-    })
-  return { scheduler, send }
-})
-
-const worker = (id: string) => ({ id, capabilities: { cpuCores: 8, memoryMb: 1024 } })
-const waiting = { prefer: "wait=10" }
-const problem = (name: string, status: number) => ({ type: `urn:muster:problem:${name}`, status })
+import { SchedulerFault, SchedulerRejected, SchedulerUnavailable } from "@muster/core"
+import { TestScheduler } from "@muster/testing"
+import { Duration, Effect } from "effect"
+import { problem, start, waiting, worker } from "./TestRoutes.ts"
 
 describe("Prefer: wait", () => {
   it.live("answers with the scheduler's rejection", () =>

@@ -114,6 +114,12 @@ export class WorkerRejected extends HttpApiError.Problem<WorkerRejected>()(
   { workerId, attempts: Schema.Int }
 ) {}
 
+export class KeyReusedProblem extends HttpApiError.Problem<KeyReusedProblem>()("KeyReusedProblem", {
+  type: typeOf("idempotency-key-reused"),
+  status: 422,
+  title: "The Idempotency-Key was used for another request"
+}) {}
+
 export class InternalError extends HttpApiError.Problem<InternalError>()("InternalError", {
   type: typeOf("internal-error"),
   status: 500,
@@ -140,7 +146,13 @@ export class SchedulerUnavailableProblem extends HttpApiError.Problem<SchedulerU
 
 export class Overloaded extends HttpApiError.Problem<Overloaded>()(
   "Overloaded",
-  { type: typeOf("overloaded"), status: 503, title: "Too many changes are unfinished" },
+  { type: typeOf("overloaded"), status: 503, title: "The service has as much to do as it takes" },
+  { retryAfter: Schema.Int }
+) {}
+
+export class StoreUnavailableProblem extends HttpApiError.Problem<StoreUnavailableProblem>()(
+  "StoreUnavailableProblem",
+  { type: typeOf("store-unavailable"), status: 503, title: "The store is not available" },
   { retryAfter: Schema.Int }
 ) {}
 
@@ -156,6 +168,16 @@ const retryAfter = { "retry-after": Schema.Int }
 export const OverloadedResponse = Overloaded.pipe(
   HttpApiSchema.encodeToWithHeaders(
     { body: Overloaded, headers: retryAfter },
+    {
+      decode: ({ body }) => body,
+      encode: (body) => ({ body, headers: { "retry-after": body.retryAfter } })
+    }
+  )
+)
+
+export const StoreUnavailableResponse = StoreUnavailableProblem.pipe(
+  HttpApiSchema.encodeToWithHeaders(
+    { body: StoreUnavailableProblem, headers: retryAfter },
     {
       decode: ({ body }) => body,
       encode: (body) => ({ body, headers: { "retry-after": body.retryAfter } })
@@ -188,7 +210,9 @@ export const ItemProblem = Schema.Union([
   RequestTimeout,
   WorkerRejected,
   SchedulerFailure,
-  Overloaded
+  Overloaded,
+  KeyReusedProblem,
+  StoreUnavailableProblem
 ])
 export type ItemProblem = typeof ItemProblem.Type
 

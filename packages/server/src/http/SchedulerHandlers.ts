@@ -10,12 +10,12 @@ import {
 } from "@muster/core"
 import { Duration, Effect, Schema, Stream } from "effect"
 import { HttpApiBuilder } from "effect/http-api"
-import { Fleet } from "../fleet/Fleet.ts"
-import { PageBudget } from "../fleet/PageBudget.ts"
+import { Fleet, PageBudget } from "@muster/core/fleet"
 import { Api } from "./Api.ts"
 import { HttpLimits } from "./HttpLimits.ts"
 import { InvalidRequest, NotSupported, SchedulerFailure, SchedulerUnavailableProblem } from "./Problems.ts"
 import { SchedulerName } from "./SchedulerName.ts"
+import { toDriftView } from "./Schemas.ts"
 
 // As everywhere in Muster's JSON: text that a variable of the configuration takes, too.
 const toText = Schema.encodeSync(Schema.DurationFromString)
@@ -56,6 +56,7 @@ export const SchedulerHandlers = HttpApiBuilder.group(
             circuit: null,
             rate: null,
             unfinished: { limit: fleet.options.maxUnfinished, count: unfinished },
+            drift: toDriftView(yield* fleet.drift),
             configuration
           }
         })
@@ -103,6 +104,8 @@ interface Position {
   readonly after: string | undefined
 }
 
+const charactersOf = ({ worker }: HeldWorker): number => JSON.stringify(worker).length
+
 class PageReader {
   total = 0
   private readonly byOffset: Array<HeldWorker> = []
@@ -119,8 +122,8 @@ class PageReader {
   }
 
   add(held: HeldWorker): void {
-    if (this.total >= this.from.offset && this.offsetBudget.take(held.worker)) this.byOffset.push(held)
-    if (this.seenAt !== undefined && this.workerBudget.take(held.worker)) this.byWorker.push(held)
+    if (this.total >= this.from.offset && this.offsetBudget.take(charactersOf(held))) this.byOffset.push(held)
+    if (this.seenAt !== undefined && this.workerBudget.take(charactersOf(held))) this.byWorker.push(held)
     this.total++
     if (held.worker.id === this.from.after) this.seenAt = this.total
   }

@@ -2,13 +2,22 @@
  * What the HTTP API sends, beside problems and workers themselves.
  */
 import { SchedulerHealth, Worker, WorkerId } from "@muster/core"
-import { DateTime, Schema } from "effect"
+import { DateTime, Duration, Option, Schema } from "effect"
 import { HttpApiSchema } from "effect/http-api"
-import { FailureType } from "../fleet/Failure.ts"
-import type { WorkerTimeline } from "../fleet/Fleet.ts"
-import type { WorkerStatus } from "../fleet/FleetEntry.ts"
-import { Phase } from "../fleet/Phase.ts"
-import { CallName, ChangeName, type TimelineItem } from "../fleet/Timeline.ts"
+import {
+  type Accepted as FleetAccepted,
+  CallName,
+  ChangeName,
+  type DriftReport,
+  FailureType,
+  Phase,
+  Priority,
+  type Lease,
+  type PhaseEvent,
+  type TimelineItem,
+  type WorkerRecord,
+  type WorkerTimeline
+} from "@muster/core/fleet"
 import { ItemProblem } from "./Problems.ts"
 
 const timestamp = Schema.String.annotate({ format: "date-time", examples: ["2026-01-31T12:00:00.000Z"] })
@@ -39,7 +48,11 @@ export const Registered = Schema.Struct(acceptance).annotate({
   description: "The scheduler has the worker (answer to Prefer: wait)"
 })
 
-export const toAccepted = ({ generation, id, phase }: WorkerStatus): Accepted => ({ id, generation, phase })
+export const toAccepted = ({ generation, id, phase }: Pick<FleetAccepted, keyof Accepted>): Accepted => ({
+  id,
+  generation,
+  phase
+})
 
 const failure = {
   type: FailureType,
@@ -54,6 +67,9 @@ export const WorkerView = Schema.Struct({
   worker: Schema.NullOr(Worker).annotate({
     description: "The worker as it was sent; null where only its termination was reported"
   }),
+  priority: Priority,
+  leaseTtl: Schema.NullOr(Schema.String.annotate({ examples: ["30 seconds"] })),
+  leaseExpiresAt: Schema.NullOr(timestamp),
   attempts: Schema.Int.annotate({ description: "Calls made to the scheduler for this generation" }),
   lastError: Schema.NullOr(LastError),
   createdAt: timestamp,
@@ -63,9 +79,12 @@ export const WorkerView = Schema.Struct({
 }).annotate({ identifier: "WorkerStatus" })
 export type WorkerView = typeof WorkerView.Type
 
-export const toWorkerView = (status: WorkerStatus): WorkerView => ({
+export const toWorkerView = (status: WorkerRecord): WorkerView => ({
   ...toAccepted(status),
-  worker: status.worker ?? null,
+  worker: status.stored?.worker ?? null,
+  priority: status.priority,
+  leaseTtl: status.leaseTtl === undefined ? null : durationText(Duration.millis(status.leaseTtl)),
+  leaseExpiresAt: formatTimeOrNull(status.leaseExpiresAt),
   attempts: status.attempts,
   lastError:
     status.lastError === undefined ? null : { ...status.lastError, at: formatTime(status.lastError.at) },
@@ -73,6 +92,44 @@ export const toWorkerView = (status: WorkerStatus): WorkerView => ({
   updatedAt: formatTime(status.updatedAt),
   registeredAt: formatTimeOrNull(status.registeredAt),
   nextAttemptAt: formatTimeOrNull(status.nextAttemptAt)
+})
+
+/** The answer to a heartbeat. */
+export const LeaseView = Schema.Struct({
+  id: WorkerId,
+  leaseTtl: Schema.NullOr(
+    Schema.String.annotate({
+      description:
+        "Send the next heartbeat before this is over; grows with the fleet. null: the worker has no lease",
+      examples: ["30 seconds"]
+    })
+  ),
+  expiresAt: Schema.NullOr(timestamp)
+}).annotate({ identifier: "Lease" })
+
+const durationText = Schema.encodeSync(Schema.DurationFromString)
+
+export const toLeaseView = (id: WorkerId, lease: Option.Option<Lease>): typeof LeaseView.Type =>
+  Option.match(lease, {
+    onNone: () => ({ id, leaseTtl: null, expiresAt: null }),
+    onSome: ({ expiresAt, ttl }) => ({ id, leaseTtl: durationText(ttl), expiresAt: formatTime(expiresAt) })
+  })
+
+/** One event of `GET /v1/events`. */
+export const PhaseEventView = Schema.Struct({
+  workerId: WorkerId,
+  phase: Phase,
+  generation: Generation,
+  at: timestamp,
+  nextAttemptAt: Schema.NullOr(timestamp)
+}).annotate({ identifier: "PhaseEvent" })
+
+export const toPhaseEventView = ({ item, workerId }: PhaseEvent): typeof PhaseEventView.Type => ({
+  workerId,
+  phase: item.phase,
+  generation: item.generation,
+  at: formatTime(item.at),
+  nextAttemptAt: formatTimeOrNull(item.nextAttemptAt)
 })
 
 const moment = { at: timestamp, generation: Generation }
@@ -211,6 +268,30 @@ export const HeldWorkerPage = Schema.Struct({
 
 const duration = Schema.String.annotate({ examples: ["100 millis", "30 seconds"] })
 
+/** What the latest comparison of the scheduler with the fleet found. */
+const DriftView = Schema.Struct({
+  startedAt: timestamp,
+  endedAt: timestamp,
+  held: Schema.Int.annotate({ description: "Workers that the scheduler listed" }),
+  lost: Schema.Int.annotate({
+    description: "Workers that it had lost, or held in an older state: registered again"
+  }),
+  ghosts: Schema.Int.annotate({ description: "Workers that it held and that are gone: unregistered again" }),
+  unknown: Schema.Int.annotate({ description: "Workers that it held and that the fleet does not know" }),
+  error: Schema.NullOr(Schema.String.annotate({ description: "Why the comparison did not come to its end" }))
+}).annotate({ identifier: "Drift" })
+
+export const toDriftView = (report: Option.Option<DriftReport>): typeof DriftView.Type | null =>
+  Option.match(report, {
+    onNone: () => null,
+    onSome: ({ endedAt, error = null, startedAt, ...counts }) => ({
+      startedAt: formatTime(startedAt),
+      endedAt: formatTime(endedAt),
+      ...counts,
+      error
+    })
+  })
+
 export const SchedulerView = Schema.Struct({
   adapter: Schema.String.annotate({ examples: ["embedded"] }),
   capabilities: Schema.Array(Schema.Literals(["registerBatch", "list", "get", "health"])),
@@ -228,6 +309,9 @@ export const SchedulerView = Schema.Struct({
       description: "Most unfinished changes; above it changes are answered with 503"
     }),
     count: Schema.Int
+  }),
+  drift: Schema.NullOr(DriftView).annotate({
+    description: "null: the scheduler was not compared yet, or cannot list"
   }),
   configuration: Schema.Struct({
     maxRetries: Schema.Int,

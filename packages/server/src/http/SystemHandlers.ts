@@ -1,7 +1,8 @@
 /**
  * What those who run the service ask it: whether it lives, whether it takes work, and its metrics.
  */
-import { Effect } from "effect"
+import { Fleet } from "@muster/core/fleet"
+import { Effect, Option } from "effect"
 import { HttpApiBuilder } from "effect/http-api"
 import { Lifecycle } from "../Lifecycle.ts"
 import { Telemetry } from "../Telemetry.ts"
@@ -15,13 +16,18 @@ export const SystemHandlers = HttpApiBuilder.group(
   "system",
   Effect.fnUntraced(function* (handlers) {
     const lifecycle = yield* Lifecycle
+    const fleet = yield* Fleet
     const telemetry = yield* Telemetry
     return handlers
       .handle("health", () => Effect.succeed(ok))
-      .handle("ready", () =>
-        lifecycle.isStopping()
-          ? Effect.fail(new NotReady({ detail: "The service is stopping." }))
-          : Effect.succeed(ok)
+      .handle(
+        "ready",
+        Effect.fnUntraced(function* () {
+          if (lifecycle.isStopping()) return yield* new NotReady({ detail: "The service is stopping." })
+          const trouble = yield* fleet.storeTrouble
+          if (Option.isSome(trouble)) return yield* new NotReady({ detail: `${trouble.value.message}.` })
+          return ok
+        })
       )
       .handle("metrics", () => telemetry.prometheus)
   })

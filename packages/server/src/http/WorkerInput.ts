@@ -4,12 +4,11 @@
  */
 import { describeIssue, type InvalidWorker, Worker, WorkerId } from "@muster/core"
 import { Duration, Effect, Option, Predicate, Schema } from "effect"
-import { Fleet } from "../fleet/Fleet.ts"
-import type { EventPlace, WorkerStatus } from "../fleet/FleetEntry.ts"
+import { type Accepted, Fleet, type Once, Priority, type WorkerRecord } from "@muster/core/fleet"
+import { type FleetProblem, notAccepted } from "./FleetProblems.ts"
 import {
   InvalidWorkerProblem,
-  overloaded,
-  type Overloaded,
+  type ProblemError,
   SchedulerFailure,
   Superseded,
   WorkerRejected
@@ -18,59 +17,105 @@ import {
 export interface WorkerInput {
   readonly worker: Worker
   readonly saidWhenProvisioned: boolean
+  readonly priority: Priority | undefined
+  readonly leaseTtl: Duration.Duration | undefined
 }
 
 export const isWorkerId = Schema.is(WorkerId)
 
-/** A worker from parsed JSON. */
-export const decodeWorker = (input: unknown): Effect.Effect<WorkerInput, InvalidWorkerProblem> =>
-  Worker.decode(input).pipe(
-    Effect.map((worker) => ({ worker, saidWhenProvisioned: saysWhenProvisioned(input) })),
-    Effect.mapError(invalidWorker)
-  )
+/** A worker from parsed JSON, with what is said beside it of how it shall be treated. */
+export const decodeWorker = Effect.fnUntraced(function* (
+  input: unknown
+): Effect.fn.Return<WorkerInput, InvalidWorkerProblem> {
+  const priority = priorityOf(input)
+  const leaseTtl = leaseTtlOf(input)
+  const errors = [
+    ...(priority === invalid ? [{ path: "priority", message: priorityRule }] : []),
+    ...(leaseTtl === invalid ? [{ path: "leaseTtl", message: leaseTtlRule }] : [])
+  ]
+  const worker = yield* Effect.mapError(Worker.decode(input), (error) => invalidWorker(error, errors))
+  if (priority === invalid || leaseTtl === invalid) {
+    return yield* new InvalidWorkerProblem({ workerId: worker.id, errors })
+  }
+  return { worker, saidWhenProvisioned: saysWhenProvisioned(input), priority, leaseTtl }
+})
+
+const invalid = Symbol("invalid")
+
+export const priorityRule = `expected one of ${Priority.literals.join(", ")}`
+export const isPriority = Schema.is(Priority)
+
+/** What is said of the priority in an object: in a worker's, or in an event's. */
+const priorityOf = (input: unknown): Priority | undefined | typeof invalid => {
+  const given = Predicate.hasProperty(input, "priority") ? (input.priority ?? undefined) : undefined
+  return given === undefined || isPriority(given) ? given : invalid
+}
+
+const longestLease = Duration.days(365)
+const leaseTtlRule = `expected a duration above zero and at most ${Duration.toDays(longestLease)} days, such as "30 seconds"`
+const decodeDuration = Schema.decodeUnknownOption(Schema.DurationFromString)
+
+const leaseTtlOf = (input: unknown): Duration.Duration | undefined | typeof invalid => {
+  const given = Predicate.hasProperty(input, "leaseTtl") ? (input.leaseTtl ?? undefined) : undefined
+  if (given === undefined) return undefined
+  const duration = Option.getOrElse(decodeDuration(given), () => Duration.zero)
+  const isLease =
+    Duration.isGreaterThan(duration, Duration.zero) && Duration.isLessThanOrEqualTo(duration, longestLease)
+  // The fleet's times are whole milliseconds.
+  return isLease ? Duration.millis(Math.ceil(Duration.toMillis(duration))) : invalid
+}
 
 const saysWhenProvisioned = (input: unknown): boolean =>
   Predicate.hasProperty(input, "metadata") &&
   Predicate.hasProperty(input.metadata, "provisionedAt") &&
   input.metadata.provisionedAt !== undefined
 
-const invalidWorker = ({ issues, workerId }: InvalidWorker) =>
+const invalidWorker = ({ issues, workerId }: InvalidWorker, others: ReadonlyArray<ProblemError>) =>
   new InvalidWorkerProblem({
     workerId,
-    errors: issues.map((issue) => ({ path: issue.path, message: describeIssue(issue) }))
+    errors: [...issues.map((issue) => ({ path: issue.path, message: describeIssue(issue) })), ...others]
   })
 
 /** What a worker that was waited for has come to. */
 export type OutcomeProblem = WorkerRejected | Superseded | SchedulerFailure
+
+export interface IntakeOptions {
+  /** In seconds. */
+  readonly wait?: number | undefined
+  /** Where the worker does not say one itself. */
+  readonly priority?: Priority | undefined
+  readonly once?: Once | undefined
+}
 
 /**
  * Takes a worker into the fleet. With `wait`, in seconds, waits as long for the outcome: the answer is then the
  * worker's state at the end of the wait, or the problem that it met for good.
  */
 export const intake = Effect.fnUntraced(function* (
-  { saidWhenProvisioned, worker }: WorkerInput,
-  options: { readonly wait?: number | undefined; readonly place?: EventPlace | undefined }
-): Effect.fn.Return<WorkerStatus & { readonly outdated: boolean }, Overloaded | OutcomeProblem, Fleet> {
+  { worker, ...said }: WorkerInput,
+  { once, priority, wait }: IntakeOptions
+): Effect.fn.Return<Accepted, FleetProblem | OutcomeProblem, Fleet> {
   const fleet = yield* Fleet
   const accepted = yield* fleet
-    .want(worker, { saidWhenProvisioned, place: options.place })
-    .pipe(Effect.mapError(overloaded))
-  if (options.wait === undefined) return accepted
-  const settled = yield* Effect.timeoutOption(
-    fleet.settled(worker.id, accepted.generation),
-    Duration.seconds(options.wait)
+    .want(worker, { ...said, priority: said.priority ?? priority, once })
+    .pipe(Effect.mapError(notAccepted))
+  if (wait === undefined) return accepted
+  const settled = fleet.settled(worker.id, accepted.generation)
+  const record = yield* Effect.timeoutOption(settled, Duration.seconds(wait)).pipe(
+    Effect.flatMap(Option.match({ onNone: () => fleet.get(worker.id), onSome: Effect.succeed })),
+    // The worker is accepted all the same; what becomes of it can be asked for later.
+    Effect.orElseSucceed(() => Option.none())
   )
-  const status = Option.isSome(settled)
-    ? settled.value
-    : Option.getOrElse(yield* fleet.get(worker.id), () => accepted)
-  const problem = problemOf(status)
-  return problem === undefined ? { ...status, outdated: accepted.outdated } : yield* problem
+  if (Option.isNone(record)) return accepted
+  const problem = problemOf(record.value)
+  const { generation, phase } = record.value
+  return problem === undefined ? { ...accepted, generation, phase } : yield* problem
 })
 
 /** Whether the scheduler has the worker. */
-export const isRegistered = ({ phase }: WorkerStatus): boolean => phase === "registered" || phase === "ready"
+export const isRegistered = ({ phase }: Accepted): boolean => phase === "registered" || phase === "ready"
 
-const problemOf = ({ attempts, id, lastError, phase }: WorkerStatus): OutcomeProblem | undefined => {
+const problemOf = ({ attempts, id, lastError, phase }: WorkerRecord): OutcomeProblem | undefined => {
   if (phase === "unregistering" || phase === "terminated") {
     return new Superseded({ workerId: id, detail: "The worker was terminated before it was registered." })
   }

@@ -2,9 +2,8 @@
  * Pages of workers, and the filters that narrow them in every route that takes some.
  */
 import { Effect } from "effect"
-import type { Fleet } from "../fleet/Fleet.ts"
-import type { Phase } from "../fleet/Phase.ts"
-import type { ListFilter } from "../fleet/FleetIndex.ts"
+import type { Fleet, ListFilter, Phase } from "@muster/core/fleet"
+import { storeUnavailable } from "./FleetProblems.ts"
 import { HttpLimits } from "./HttpLimits.ts"
 import { InvalidRequest } from "./Problems.ts"
 import { toWorkerView } from "./Schemas.ts"
@@ -32,11 +31,9 @@ export const toFilter = ({ label, namespace, phase, workerType }: FilterQuery): 
 /** The page of workers that a query asks for. */
 export const listWorkers = Effect.fnUntraced(function* (fleet: Fleet["Service"], query: PageQuery) {
   const after = yield* readCursor(query.cursor)
-  const { items, next, total } = yield* fleet.list(
-    toFilter(query),
-    query.limit ?? HttpLimits.pageDefault,
-    after
-  )
+  const { items, next, total } = yield* fleet
+    .list(toFilter(query), query.limit ?? HttpLimits.pageDefault, after)
+    .pipe(Effect.mapError(storeUnavailable))
   return {
     items: items.map(toWorkerView),
     nextCursor: next === undefined ? null : writeCursor(next),

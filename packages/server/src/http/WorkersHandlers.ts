@@ -2,18 +2,19 @@
  * `/v1/workers`: one worker at a time, and listings.
  */
 import type { WorkerId } from "@muster/core"
-import { Effect, Option } from "effect"
+import { Effect } from "effect"
 import { HttpServerResponse } from "effect/http"
 import { HttpApiBuilder } from "effect/http-api"
-import { Fleet, type FleetFull, type UnknownWorker, type WorkerGone } from "../fleet/Fleet.ts"
-import type { WorkerStatus } from "../fleet/FleetEntry.ts"
+import { type Accepted, Fleet, type StoreUnavailable, type UnknownWorker } from "@muster/core/fleet"
 import { Api } from "./Api.ts"
 import { receiveBatch } from "./BatchHandler.ts"
 import { HttpLimits } from "./HttpLimits.ts"
 import { preferredWait } from "./Preferences.ts"
-import { overloaded, UnknownWorkerProblem, WorkerTerminatedProblem } from "./Problems.ts"
+import { notChanged, notTold, storeUnavailable, unknownWorker } from "./FleetProblems.ts"
+import type { UnknownWorkerProblem } from "./Problems.ts"
+import { onceOf } from "./RequestKeys.ts"
 import { readJson, requireMediaType } from "./RequestBody.ts"
-import { toAccepted, toTimelineView, toWorkerView } from "./Schemas.ts"
+import { toAccepted, toLeaseView, toTimelineView, toWorkerView } from "./Schemas.ts"
 import { decodeWorker, intake, isRegistered, isWorkerId } from "./WorkerInput.ts"
 import { listWorkers } from "./WorkerListing.ts"
 
@@ -29,50 +30,67 @@ export const WorkersHandlers = HttpApiBuilder.group(
         Effect.fnUntraced(
           function* ({ headers, request }) {
             yield* requireMediaType(request, ["application/json"])
-            const input = yield* Effect.flatMap(readJson(request, HttpLimits.itemBytes), decodeWorker)
+            const input = yield* decodeWorker(yield* readJson(request, HttpLimits.itemBytes))
             const wait = preferredWait(headers.prefer)
-            return accepted(yield* intake(input, { wait }), wait)
+            const once = onceOf(headers["idempotency-key"], "worker", input)
+            return accepted(yield* intake(input, { wait, priority: headers["muster-priority"], once }), wait)
           },
           Effect.provideService(Fleet, fleet)
         )
       )
       .handleRaw("registerBatch", ({ headers, request }) =>
-        Effect.provideService(receiveBatch(request, preferredWait(headers.prefer)), Fleet, fleet)
+        receiveBatch(request, {
+          wait: preferredWait(headers.prefer),
+          priority: headers["muster-priority"],
+          idempotencyKey: headers["idempotency-key"]
+        }).pipe(Effect.provideService(Fleet, fleet))
       )
       .handle("listWorkers", ({ query }) => listWorkers(fleet, query))
       .handle("getWorker", ({ params }) =>
         workerId(params.id).pipe(
-          Effect.flatMap((id) => fleet.get(id)),
-          Effect.flatMap(Option.match({ onNone: () => unknownWorker(params.id), onSome: Effect.succeed })),
+          Effect.flatMap((id) => Effect.mapError(fleet.get(id), storeUnavailable)),
+          Effect.flatMap(Effect.fromOption),
+          Effect.catchTag("NoSuchElementError", () => Effect.fail(unknownWorker(params.id))),
           Effect.map(toWorkerView)
         )
       )
       .handle("getTimeline", ({ params }) =>
         workerId(params.id).pipe(
           Effect.flatMap((id) => fleet.timeline(id)),
-          Effect.mapError(({ workerId }) => unknownWorkerProblem(workerId)),
+          Effect.mapError(notFound),
           Effect.map(toTimelineView)
         )
       )
-      .handle("terminateWorker", ({ params }) =>
+      .handle("terminateWorker", ({ headers, params }) =>
         workerId(params.id).pipe(
-          Effect.flatMap((id) => fleet.terminate(id)),
+          Effect.flatMap((id) => fleet.terminate(id, { priority: headers["muster-priority"] })),
           Effect.map(toAccepted),
-          Effect.mapError(toProblem)
+          Effect.mapError(notChanged)
         )
       )
-      .handle("workerReady", ({ params }) =>
+      .handle("workerReady", ({ headers, params }) =>
         workerId(params.id).pipe(
-          Effect.flatMap((id) => fleet.ready(id, {})),
+          Effect.flatMap((id) =>
+            fleet.ready(id, {
+              priority: headers["muster-priority"],
+              once: onceOf(headers["idempotency-key"], `ready/${id}`)
+            })
+          ),
           Effect.map(toAccepted),
-          Effect.mapError(toReadyProblem)
+          Effect.mapError(notTold)
+        )
+      )
+      .handle("workerHeartbeat", ({ params }) =>
+        workerId(params.id).pipe(
+          Effect.flatMap((id) => Effect.map(fleet.heartbeat(id), (lease) => toLeaseView(id, lease))),
+          Effect.mapError(notTold)
         )
       )
   })
 )
 
 /** 200 where the wait has shown that the scheduler has the worker, 202 otherwise. */
-const accepted = (status: WorkerStatus, wait: number | undefined) =>
+const accepted = (status: Accepted, wait: number | undefined) =>
   HttpServerResponse.jsonUnsafe(toAccepted(status), {
     status: wait !== undefined && isRegistered(status) ? 200 : 202,
     headers: {
@@ -82,24 +100,15 @@ const accepted = (status: WorkerStatus, wait: number | undefined) =>
   })
 
 const workerId = (id: string): Effect.Effect<WorkerId, UnknownWorkerProblem> =>
-  isWorkerId(id) ? Effect.succeed(id) : unknownWorker(id)
+  isWorkerId(id) ? Effect.succeed(id) : Effect.fail(unknownWorker(id))
 
-const unknownWorker = (id: string) => Effect.fail(unknownWorkerProblem(id))
-
-const unknownWorkerProblem = (workerId: string) =>
-  new UnknownWorkerProblem({ workerId: workerId.slice(0, 253) })
-
-const toProblem = (error: FleetFull | UnknownWorker | UnknownWorkerProblem) => {
+const notFound = (error: UnknownWorker | UnknownWorkerProblem | StoreUnavailable) => {
   switch (error._tag) {
-    case "FleetFull":
-      return overloaded()
-    case "UnknownWorker":
-      return unknownWorkerProblem(error.workerId)
     case "UnknownWorkerProblem":
       return error
+    case "UnknownWorker":
+      return unknownWorker(error.workerId)
+    case "StoreUnavailable":
+      return storeUnavailable(error)
   }
 }
-
-/** What stands in the way of the ready event. */
-export const toReadyProblem = (error: FleetFull | UnknownWorker | UnknownWorkerProblem | WorkerGone) =>
-  error._tag === "WorkerGone" ? new WorkerTerminatedProblem({ workerId: error.workerId }) : toProblem(error)

@@ -1,0 +1,61 @@
+/** The real `muster serve` as a process of its own. */
+import { dirname, join } from "node:path"
+import { setTimeout as sleep } from "node:timers/promises"
+import { fileURLToPath } from "node:url"
+import { freePort, Program, residentMegabytes } from "./processes.ts"
+
+const bin = join(dirname(fileURLToPath(import.meta.resolve("@muster/server/package.json"))), "src/bin.ts")
+
+export class Muster implements AsyncDisposable {
+  readonly port: number
+  /** From the start of the process until `/readyz` says that it can take work. */
+  readonly secondsToReady: number
+  private readonly program: Program
+
+  private constructor(program: Program, port: number, secondsToReady: number) {
+    this.program = program
+    this.port = port
+    this.secondsToReady = secondsToReady
+  }
+
+  static async start(store: string): Promise<Muster> {
+    const port = await freePort()
+    const startedAt = performance.now()
+    const program = Program.run(process.execPath, [bin, "serve", "--port", String(port), "--store", store], {
+      MUSTER_LOG_LEVEL: "none"
+    })
+    await program.until(async () => (await fetch(`http://127.0.0.1:${port}/readyz`)).ok)
+    return new Muster(program, port, (performance.now() - startedAt) / 1000)
+  }
+
+  get megabytes(): number {
+    return residentMegabytes(this.program.pid)
+  }
+
+  /** How many workers are in one of these phases, or in any where none is named. */
+  async count(...phases: ReadonlyArray<string>): Promise<number> {
+    const query = new URLSearchParams([["limit", "1"], ...phases.map((phase) => ["phase", phase])])
+    const answer = await fetch(`http://127.0.0.1:${this.port}/v1/workers?${query}`)
+    const { total }: { readonly total: number } = await answer.json()
+    return total
+  }
+
+  /** Waits until so many workers are registered, without asking often while many are missing. */
+  async registered(count: number): Promise<void> {
+    let before = { at: performance.now(), missing: Infinity }
+    for (;;) {
+      const missing = count - (await this.count("registered"))
+      if (missing <= 0) return
+      const at = performance.now()
+      const perMilli = (before.missing - missing) / (at - before.at)
+      if (missing < before.missing) before = { at, missing }
+      else if (at - before.at > 60_000)
+        throw new Error(`${missing} workers are not registered after a minute`)
+      await sleep(Number.isFinite(perMilli) ? Math.min(500, Math.max(10, missing / perMilli / 2)) : 10)
+    }
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.program[Symbol.asyncDispose]()
+  }
+}

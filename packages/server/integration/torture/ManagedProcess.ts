@@ -1,0 +1,124 @@
+/**
+ * A process that can be killed and paused at any moment, and that is started again when it ends by itself, as a
+ * service manager would.
+ */
+import { Effect, Exit, Fiber, Scope, Stream } from "effect"
+import { ChildProcess, ChildProcessSpawner } from "effect/process"
+import { fileURLToPath } from "node:url"
+
+export interface ManagedProcess {
+  readonly start: Effect.Effect<void>
+  /** `kill -9`; returns when it has ended. */
+  readonly kill: Effect.Effect<void>
+  /** SIGSTOP and SIGCONT. */
+  readonly pause: Effect.Effect<void>
+  readonly resume: Effect.Effect<void>
+  /** How often it ended although nobody killed it, and what it had to say then. */
+  readonly ends: ReadonlyArray<string>
+  /** Lines that it printed and that begin with {@link errorMark}. */
+  readonly errors: ReadonlyArray<string>
+}
+
+/** What a process prints before something that should not happen to it, whatever is done to it. */
+export const errorMark = "ERROR"
+
+interface Incarnation {
+  readonly handle: ChildProcessSpawner.ChildProcessHandle
+  readonly scope: Scope.Closeable
+  isKilled: boolean
+}
+
+const linesKept = 100
+const restartDelay = "200 millis"
+
+export interface ProcessOptions {
+  readonly command: string
+  readonly args: ReadonlyArray<string>
+  readonly env?: Readonly<Record<string, string>>
+}
+
+/** A program of this folder, run by the Node that runs this. */
+export const nodeProgram = (file: string, args: ReadonlyArray<string>, env: Record<string, string> = {}) => ({
+  command: process.execPath,
+  args: [fileURLToPath(new URL(file, import.meta.url)), ...args],
+  env
+})
+
+export const makeManagedProcess = Effect.fnUntraced(function* ({
+  args,
+  command,
+  env = {}
+}: ProcessOptions): Effect.fn.Return<
+  ManagedProcess,
+  never,
+  ChildProcessSpawner.ChildProcessSpawner | Scope.Scope
+> {
+  const spawner = yield* ChildProcessSpawner.ChildProcessSpawner
+  const outer = yield* Scope.Scope
+  const output: Array<string> = []
+  const ends: Array<string> = []
+  const errors: Array<string> = []
+  let current: Incarnation | undefined
+
+  const start: Effect.Effect<void> = Effect.uninterruptible(
+    Effect.gen(function* () {
+      if (current !== undefined) return
+      const scope = yield* Scope.fork(outer)
+      const handle = yield* spawner
+        .spawn(
+          ChildProcess.make(command, args, {
+            env: { PATH: process.env["PATH"], TZ: "UTC", ...env },
+            killSignal: "SIGKILL",
+            // A signal meets this process alone, and not those that it has started.
+            detached: false
+          })
+        )
+        .pipe(Scope.provide(scope), Effect.orDie)
+      const incarnation: Incarnation = { handle, scope, isKilled: false }
+      current = incarnation
+      yield* Effect.forkIn(watch(incarnation), outer)
+    })
+  )
+
+  const watch = Effect.fnUntraced(function* (incarnation: Incarnation) {
+    const { handle, scope } = incarnation
+    const reader = yield* handle.all.pipe(
+      Stream.decodeText,
+      Stream.splitLines,
+      Stream.runForEach((line) =>
+        Effect.sync(() => {
+          output.push(line)
+          if (line.startsWith(errorMark)) errors.push(line)
+          if (output.length > linesKept * 2) output.splice(0, linesKept)
+        })
+      ),
+      Effect.ignore,
+      Effect.forkChild
+    )
+    const exit = yield* Effect.exit(handle.exitCode)
+    if (incarnation.isKilled) return
+    yield* Fiber.join(reader)
+    const how = Exit.isSuccess(exit) ? `with ${exit.value}` : "by a signal"
+    ends.push([`ended ${how}`, ...output.slice(-5)].join("\n  "))
+    yield* Scope.close(scope, Exit.void)
+    if (current !== incarnation) return
+    current = undefined
+    yield* Effect.sleep(restartDelay)
+    yield* start
+  })
+
+  const kill = Effect.uninterruptible(
+    Effect.suspend(() => {
+      if (current === undefined) return Effect.void
+      const { scope } = current
+      current.isKilled = true
+      current = undefined
+      return Scope.close(scope, Exit.void)
+    })
+  )
+
+  const signal = (name: NodeJS.Signals) =>
+    Effect.ignore(Effect.try(() => (current === undefined ? false : process.kill(current.handle.pid, name))))
+
+  return { start, kill, pause: signal("SIGSTOP"), resume: signal("SIGCONT"), ends, errors }
+})

@@ -1,0 +1,22 @@
+/**
+ * How many requests are open at the same time. A request is open until its answer has been sent: a stream for as long
+ * as it lasts.
+ */
+import { Effect, type Scope } from "effect"
+import { Overloaded } from "./Problems.ts"
+
+/** Counts the request that is asked with, until its end, or refuses it where `maximum` are open; `what` says which. */
+export const atMost = (
+  maximum: number,
+  retryAfter: number,
+  what: string
+): Effect.Effect<void, Overloaded, Scope.Scope> => {
+  let open = 0
+  const enter = Effect.suspend(() =>
+    open < maximum
+      ? Effect.sync(() => open++)
+      : Effect.fail(new Overloaded({ retryAfter, detail: `${maximum} ${what}.` }))
+  )
+  const leave = Effect.sync(() => open--)
+  return Effect.asVoid(Effect.acquireRelease(enter, () => leave))
+}

@@ -1,0 +1,86 @@
+/**
+ * What the tests of the routes share: the routes without a server, over a scheduler and a store that do what the test
+ * says.
+ */
+import { RegistrationConfig, SchedulerPort } from "@muster/core"
+import { Fleet, type FleetOptions, FleetStore, MemoryFleetStore } from "@muster/core/fleet"
+import { TestScheduler, type TestSchedulerOptions } from "@muster/testing"
+import { Effect, Layer, Logger } from "effect"
+import { HttpRouter, HttpServer } from "effect/http"
+import { Lifecycle } from "../Lifecycle.ts"
+import { Routes } from "./HttpService.ts"
+
+export interface TestRoutesOptions {
+  readonly fleet?: Partial<FleetOptions>
+  readonly scheduler?: TestSchedulerOptions
+  /** What the scheduler is told before anything else happens. */
+  readonly prepare?: (scheduler: TestScheduler["Service"]) => Effect.Effect<void>
+  /** Default: one in memory. */
+  readonly store?: FleetStore["Service"]
+}
+
+type Headers = Readonly<Record<string, string>>
+
+/** The routes, until the scope ends. */
+export const start = Effect.fnUntraced(function* ({
+  fleet = {},
+  prepare = () => Effect.void,
+  scheduler: options = {},
+  store
+}: TestRoutesOptions = {}) {
+  const scheduler = TestScheduler.make(options)
+  yield* prepare(scheduler)
+  const lifecycle = yield* Effect.provide(Lifecycle, Lifecycle.layer)
+  const services = Layer.mergeAll(
+    Fleet.layerWith(fleet),
+    Layer.succeed(Lifecycle, lifecycle),
+    HttpServer.layerServices
+  ).pipe(
+    Layer.provide(store === undefined ? MemoryFleetStore.layer : Layer.succeed(FleetStore, store)),
+    Layer.provideMerge(Layer.succeed(SchedulerPort, scheduler.port)),
+    Layer.provideMerge(RegistrationConfig.layer({ maxRetries: 0 })),
+    Layer.provideMerge(Logger.layer([]))
+  )
+  const { handler } = yield* Effect.acquireRelease(
+    Effect.sync(() => HttpRouter.toWebHandler(Routes.pipe(Layer.provide(services)), { disableLogger: true })),
+    ({ dispose }) => Effect.promise(dispose)
+  )
+
+  /** The answer without its body, which the reader of it ends. */
+  const open = (method: string, path: string, body?: unknown, headers: Headers = {}, signal?: AbortSignal) =>
+    Effect.promise(() =>
+      handler(
+        new Request(`http://localhost${path}`, {
+          method,
+          headers: { "content-type": "application/json", ...headers },
+          ...(body === undefined
+            ? undefined
+            : { body: typeof body === "string" ? body : JSON.stringify(body) }),
+          ...(signal === undefined ? undefined : { signal })
+        })
+      )
+    )
+
+  const send = (method: string, path: string, body?: unknown, headers: Headers = {}) =>
+    Effect.flatMap(open(method, path, body, headers), (response) =>
+      Effect.map(
+        // oxlint-disable-next-line typescript/no-explicit-any -- a client that reads what it expects is what is tested
+        Effect.promise((): Promise<any> => response.json()),
+        (json) => ({ status: response.status, headers: response.headers, json })
+      )
+    )
+
+  /** Asks again until the worker is in this phase. */
+  const reaches = (id: string, phase: string) =>
+    Effect.repeat(send("GET", `/v1/workers/${id}`), { until: ({ json }) => json.phase === phase })
+
+  return { lifecycle, open, reaches, scheduler, send }
+})
+
+export const worker = (id: string) => ({ id, capabilities: { cpuCores: 8, memoryMb: 1024 } })
+
+export const waiting = { prefer: "wait=10" }
+
+export const problem = (name: string, status: number) => ({ type: `urn:muster:problem:${name}`, status })
+
+export type TestRoutes = Effect.Success<ReturnType<typeof start>>

@@ -1,0 +1,108 @@
+/**
+ * Listings: workers in the order in which they became known, narrowed by what is a column, or by labels.
+ */
+import { type ListFilter, PageBudget, type RecordPage } from "@muster/core/fleet"
+import { Effect } from "effect"
+import type * as SqlClient from "effect/sql/SqlClient"
+import type * as SqlError from "effect/sql/SqlError"
+import type * as Statement from "effect/sql/Statement"
+import type { StoreDatabase } from "./StoreDatabase.ts"
+import type { makeStoreState } from "./StoreState.ts"
+import type { makeWorkerCounts } from "./WorkerCounts.ts"
+import type { makeWorkerRows } from "./WorkerRows.ts"
+
+interface Place {
+  readonly ordinal: number
+  readonly size: number
+}
+
+// How many workers are looked at for their labels in one statement, for which SQLite keeps everybody waiting.
+const slice = 5000
+
+export const makeListing = (
+  { hasLabel, isOneOf, sql }: StoreDatabase,
+  workers: ReturnType<typeof makeWorkerRows>,
+  counts: ReturnType<typeof makeWorkerCounts>,
+  state: ReturnType<typeof makeStoreState>
+) => {
+  /** All places that match, found slice by slice. */
+  const labelled = Effect.fnUntraced(function* (
+    filter: ListFilter
+  ): Effect.fn.Return<ReadonlyArray<Place>, SqlError.SqlError> {
+    const { labels = [], phases = [] } = filter
+    const conditions = [
+      ...(phases.length === 0 ? [] : [isOneOf("w.phase", phases)]),
+      ...ofColumns(sql, filter),
+      ...labels.map(([name, value]) => hasLabel("c.json", name, value))
+    ]
+    const { ordinal: last } = yield* state.read
+    const found: Array<Place> = []
+    for (let after = 0; after < last; after += slice) {
+      const range = [sql`w.ordinal > ${after}`, sql`w.ordinal <= ${after + slice}`]
+      const places = yield* sql<Place>`SELECT w.ordinal, w.size FROM muster_worker w
+        JOIN muster_content c ON c.ordinal = w.ordinal
+        WHERE ${sql.and([...range, ...conditions])} ORDER BY w.ordinal`
+      for (const place of places) found.push(place)
+      yield* Effect.yieldNow
+    }
+    return found
+  })
+
+  const pageOf = Effect.fnUntraced(function* (
+    candidates: ReadonlyArray<Place>,
+    limit: number,
+    total: number
+  ): Effect.fn.Return<RecordPage, SqlError.SqlError> {
+    const budget = new PageBudget(limit)
+    const fitting: Array<number> = []
+    for (const { ordinal, size } of candidates) {
+      if (!budget.take(size)) break
+      fitting.push(ordinal)
+    }
+    const kept = yield* workers.at(fitting)
+    const next = fitting.length < candidates.length ? fitting.at(-1) : undefined
+    return { records: kept.map(({ record }) => record), next, total }
+  })
+
+  return Effect.fnUntraced(function* (
+    filter: ListFilter,
+    limit: number,
+    after: number
+  ): Effect.fn.Return<RecordPage, SqlError.SqlError> {
+    if (filter.labels !== undefined && filter.labels.length > 0) {
+      const all = yield* labelled(filter)
+      const candidates = all.filter(({ ordinal }) => ordinal > after).slice(0, limit + 1)
+      return yield* pageOf(candidates, limit, all.length)
+    }
+    const candidates = yield* placesStatement(sql, filter, limit + 1, after)
+    return yield* pageOf(candidates, limit, yield* counts.total(filter))
+  })
+}
+
+/** The first places that match, whatever the labels; of several phases the first of each. */
+export const placesStatement = (
+  sql: SqlClient.SqlClient,
+  filter: ListFilter,
+  limit: number,
+  after: number
+) => {
+  const { phases = [] } = filter
+  const conditions = [...ofColumns(sql, filter), sql`w.ordinal > ${after}`]
+  const first = (...phase: ReadonlyArray<Statement.Fragment>) =>
+    sql`SELECT w.ordinal, w.size FROM muster_worker w WHERE ${sql.and([...phase, ...conditions])}
+      ORDER BY w.ordinal LIMIT ${limit}`
+  if (phases.length === 0) return sql<Place>`${first()}`
+  const ofEach = Array.from(
+    new Set(phases),
+    (phase) => sql`SELECT ordinal, size FROM (${first(sql`w.phase = ${phase}`)}) of_phase`
+  )
+  return sql<Place>`${sql.join(" UNION ALL ", false)(ofEach)} ORDER BY ordinal LIMIT ${limit}`
+}
+
+const ofColumns = (
+  sql: SqlClient.SqlClient,
+  { namespace, workerType }: ListFilter
+): ReadonlyArray<Statement.Fragment> => [
+  ...(namespace === undefined ? [] : [sql`w.namespace = ${namespace}`]),
+  ...(workerType === undefined ? [] : [sql`w.worker_type = ${workerType}`])
+]

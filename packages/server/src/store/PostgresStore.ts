@@ -1,0 +1,128 @@
+/**
+ * The fleet's store in PostgreSQL, for those who have a server of it, or several services on one store. What `modify`
+ * has answered is committed there; the server flushes it before it says so, even where it is configured not to.
+ *
+ * Whoever writes locks the one row of `muster_state` first, in every process: so transactions take turns, none of
+ * them can fail for another, absent workers need no lock of their own, and sequence numbers become visible in their
+ * order. Batches share one turn, so taking turns costs throughput only where the network is slow.
+ */
+import * as PgClient from "@effect/sql-pg/PgClient"
+import type { FleetStore } from "@muster/core/fleet"
+import { Duration, Effect, Fiber, type Redacted, Schema, type Scope, Semaphore } from "effect"
+import * as Reactivity from "effect/reactivity/Reactivity"
+import type * as SqlClient from "effect/sql/SqlClient"
+import * as SqlError from "effect/sql/SqlError"
+import { CannotOpenStore } from "./CannotOpenStore.ts"
+import { describeMigrationError, migrate } from "./Migrations.ts"
+import { makePostgresDatabase } from "./PostgresDatabase.ts"
+import { describePostgresError } from "./PostgresErrors.ts"
+import { parsePostgresUrl } from "./PostgresUrl.ts"
+import { makeSqlFleetStore } from "./SqlFleetStore.ts"
+import { makeAttempt } from "./StoreAttempt.ts"
+
+export interface PostgresStoreOptions {
+  /** How long one answer may take, after which the store is unavailable. Default 15 seconds. */
+  readonly timeout?: Duration.Input | undefined
+}
+
+/** The store in the database that a `postgres://` URL names; its tables are made where there are none. */
+export const openPostgresStore = Effect.fnUntraced(function* (
+  url: Redacted.Redacted,
+  options: PostgresStoreOptions = {}
+): Effect.fn.Return<FleetStore["Service"], CannotOpenStore, Scope.Scope> {
+  const { name, withoutPassword } = yield* parsePostgresUrl(url)
+  const timeout = Duration.fromInputUnsafe(options.timeout ?? "15 seconds")
+  const within = makeWithin(timeout)
+  const describe = (error: SqlError.SqlError) => withoutPassword(describePostgresError(error))
+
+  // Without the error itself: what is wrong in a URL may be quoted in it, and a URL has a password.
+  const client = yield* Effect.mapError(connect(url, timeout), (error) =>
+    CannotOpenStore.because(name, describe(error))
+  )
+  yield* Effect.andThen(requireUtf8(client), migrate(client)).pipe(
+    within,
+    Effect.mapError((error) =>
+      CannotOpenStore.because(
+        name,
+        error._tag === "NotUtf8" ? error.message : describeMigrationError(error, describe)
+      )
+    ),
+    Effect.withTracerEnabled(false)
+  )
+  const attempt = makeAttempt(name, describe)
+  return makeSqlFleetStore(makePostgresDatabase(client, yield* Semaphore.make(1)), (doing, effect) =>
+    attempt(doing, within(effect))
+  )
+})
+
+const connect = (url: Redacted.Redacted, timeout: Duration.Duration) => {
+  // The server gives up earlier, so that it has let go of everything, and says why, before we do.
+  const serverTimeout = (share: number) => String(Math.max(1, Math.round(Duration.toMillis(timeout) * share)))
+  return PgClient.make({
+    url,
+    applicationName: "muster",
+    maxConnections: 5,
+    connectTimeout: Duration.min(timeout, Duration.seconds(5)),
+    keepAlive: "10 seconds",
+    startupParameters: {
+      statement_timeout: serverTimeout(0.75),
+      lock_timeout: serverTimeout(0.5),
+      // A service that has stopped in the middle of a transaction must not stop the others for ever.
+      idle_in_transaction_session_timeout: serverTimeout(0.75),
+      // Everything is found by its key or along an index. Of tables that have grown since they were last analysed, the
+      // planner would believe otherwise.
+      enable_seqscan: "off",
+      enable_bitmapscan: "off",
+      enable_hashjoin: "off",
+      enable_mergejoin: "off",
+      jit: "off"
+    }
+  }).pipe(Effect.provide(Reactivity.layer))
+}
+
+class NotUtf8 extends Schema.TaggedError<NotUtf8>("@muster/server/NotUtf8")("NotUtf8", {
+  encoding: Schema.String
+}) {
+  override get message(): string {
+    return `its encoding is ${this.encoding}, which has not all characters; make a database in UTF8`
+  }
+}
+
+const requireUtf8 = Effect.fnUntraced(function* (
+  sql: SqlClient.SqlClient
+): Effect.fn.Return<void, NotUtf8 | SqlError.SqlError> {
+  const [{ encoding } = { encoding: "unknown" }] = yield* sql<{ encoding: string }>`
+    SELECT current_setting('server_encoding') AS encoding`
+  if (encoding !== "UTF8") return yield* new NotUtf8({ encoding })
+})
+
+/**
+ * A limit on the time that an effect takes. A server that does not answer does not answer to being interrupted
+ * either, so that is not waited for.
+ */
+const makeWithin =
+  (limit: Duration.Duration) =>
+  <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E | SqlError.SqlError, R> =>
+    Effect.uninterruptibleMask((restore) =>
+      Effect.flatMap(Effect.forkDetach(Effect.interruptible(effect)), (fiber) =>
+        Fiber.join(fiber).pipe(
+          Effect.timeoutOrElse({
+            duration: limit,
+            orElse: () => {
+              fiber.interruptUnsafe()
+              return Effect.fail(timedOut(limit))
+            }
+          }),
+          restore,
+          Effect.onInterrupt(() => Fiber.interrupt(fiber))
+        )
+      )
+    )
+
+const timedOut = (limit: Duration.Duration) =>
+  new SqlError.SqlError({
+    reason: new SqlError.StatementTimeoutError({
+      cause: new Error(`no answer within ${Duration.format(limit)}`),
+      message: "no answer"
+    })
+  })

@@ -1,0 +1,132 @@
+/**
+ * The fleet's store in a database with SQL: what SQLite and PostgreSQL have in common, which is almost all.
+ */
+import type { WorkerId } from "@muster/core"
+import type { Decision, FleetStore, Found, ReadSet, StoreOverview } from "@muster/core/fleet"
+import { Effect } from "effect"
+import type * as SqlError from "effect/sql/SqlError"
+import { makeForget } from "./Forgetting.ts"
+import { makeListing } from "./Listing.ts"
+import { makeNotes } from "./Notes.ts"
+import type { Attempt } from "./StoreAttempt.ts"
+import type { StoreDatabase } from "./StoreDatabase.ts"
+import { makeStoreState } from "./StoreState.ts"
+import { makeTimelines } from "./Timelines.ts"
+import { makeWork } from "./Work.ts"
+import { CountChanges, makeWorkerCounts } from "./WorkerCounts.ts"
+import { type KeptRecord, makeWorkerRows, type RecordChange } from "./WorkerRows.ts"
+
+export const makeSqlFleetStore = (database: StoreDatabase, attempt: Attempt): FleetStore["Service"] => {
+  const { transaction } = database
+  const state = makeStoreState(database)
+  const workers = makeWorkerRows(database)
+  const counts = makeWorkerCounts(database)
+  const timelines = makeTimelines(database)
+  const notes = makeNotes(database)
+  const work = makeWork(database)
+  const list = makeListing(database, workers, counts, state)
+  const forget = makeForget(database, state, workers, counts, timelines)
+
+  const modify = Effect.fnUntraced(function* <A>(
+    { keys, workerIds }: ReadSet,
+    decide: (found: Found) => Decision<A>
+  ): Effect.fn.Return<A, SqlError.SqlError> {
+    const known = byId(yield* workers.find(workerIds))
+    const records = new Map(Array.from(known, ([id, { record }]) => [id, record]))
+    const decision = decide({ records, notes: yield* notes.find(keys) })
+    yield* commit(decision, yield* withUnread(known, workerIds, decision))
+    return decision.value
+  })
+
+  /** What is known, also of workers that are decided about without having been read. */
+  const withUnread = Effect.fnUntraced(function* (
+    known: ReadonlyMap<WorkerId, KeptRecord>,
+    read: ReadonlyArray<WorkerId>,
+    decision: Decision<unknown>
+  ): Effect.fn.Return<ReadonlyMap<WorkerId, KeptRecord>, SqlError.SqlError> {
+    const unread = unreadOf(decision, new Set(read))
+    if (unread.length === 0) return known
+    return new Map([...known, ...byId(yield* workers.find(unread))])
+  })
+
+  const commit = Effect.fnUntraced(function* (
+    { notes: newNotes, records, segments, trims }: Decision<unknown>,
+    known: ReadonlyMap<WorkerId, KeptRecord>
+  ): Effect.fn.Return<void, SqlError.SqlError> {
+    const added = records.filter(({ id }) => !known.has(id)).length
+    const { ordinal, sequence } =
+      added + segments.length > 0 ? yield* state.take(added, segments.length) : { ordinal: 0, sequence: 0 }
+    const numbers = new CountChanges()
+    let latest = ordinal
+    const changes = records.map((record): RecordChange => {
+      const before = known.get(record.id)
+      const after = workers.keep(record, before?.ordinal ?? ++latest, before)
+      if (before !== undefined) numbers.add(before, -1)
+      numbers.add(after, 1)
+      return { before, after }
+    })
+    const places = new Map(Array.from(known, ([id, { ordinal }]) => [id, ordinal]))
+    for (const { after } of changes) places.set(after.record.id, after.ordinal)
+
+    yield* workers.write(changes)
+    yield* counts.change(numbers)
+    yield* timelines.append(segments, sequence, places)
+    yield* timelines.trim(trims, places)
+    yield* notes.write(newNotes)
+  })
+
+  const overview = Effect.gen(function* (): Effect.fn.Return<StoreOverview, SqlError.SqlError> {
+    const phases = yield* counts.byPhase
+    const { forgotten_generation, sequence } = yield* state.read
+    return {
+      phases: new Map(phases.map(({ phase, workers }) => [phase, workers])),
+      unfinished: phases.reduce((sum, { unfinished }) => sum + unfinished, 0),
+      leased: phases.reduce((sum, { leased }) => sum + leased, 0),
+      sequence,
+      forgottenGeneration: forgotten_generation
+    }
+  })
+
+  const forgetHistory = Effect.fnUntraced(function* (
+    segmentsBefore: number,
+    notesBefore: number,
+    limit: number
+  ) {
+    return (
+      (yield* timelines.removeBefore(segmentsBefore, limit)) + (yield* notes.removeBefore(notesBefore, limit))
+    )
+  })
+
+  return {
+    modify: (read, decide) => attempt("write", transaction(modify(read, decide))),
+    get: (workerIds) => attempt("read", Effect.map(workers.find(workerIds), recordsOf)),
+    list: (filter, limit, after) => attempt("read", list(filter, limit, after)),
+    due: (now, limit) => attempt("read", work.due(now, limit)),
+    nextDueAt: (now) => attempt("read", work.nextDueAt(now)),
+    expired: (now, limit) => attempt("read", work.expired(now, limit)),
+    scan: (after, limit) => attempt("read", work.scan(after, limit)),
+    timeline: (workerId) => attempt("read", timelines.of(workerId)),
+    segments: (after, limit) => attempt("read", timelines.after(after, limit)),
+    overview: attempt("read", overview),
+    forget: (options) => attempt("write", transaction(forget(options))),
+    forgetHistory: ({ limit, notesBefore, segmentsBefore }) =>
+      attempt("write", transaction(forgetHistory(segmentsBefore, notesBefore, limit))),
+    probe: attempt("write", transaction(state.probe))
+  }
+}
+
+const recordsOf = (kept: ReadonlyArray<KeptRecord>) => kept.map(({ record }) => record)
+
+const byId = (kept: ReadonlyArray<KeptRecord>): ReadonlyMap<WorkerId, KeptRecord> =>
+  new Map(kept.map((kept) => [kept.record.id, kept]))
+
+const unreadOf = (
+  { records, segments, trims }: Decision<unknown>,
+  read: ReadonlySet<WorkerId>
+): ReadonlyArray<WorkerId> => {
+  const unread = new Set<WorkerId>()
+  for (const { id } of records) if (!read.has(id)) unread.add(id)
+  for (const { workerId } of segments) if (!read.has(workerId)) unread.add(workerId)
+  for (const { workerId } of trims) if (!read.has(workerId)) unread.add(workerId)
+  return Array.from(unread)
+}

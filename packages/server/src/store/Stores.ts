@@ -1,0 +1,69 @@
+/**
+ * From the value of `--store` to the store that it names.
+ */
+import { FleetStore, MemoryFleetStore } from "@muster/core/fleet"
+import { Effect, Layer, Redacted } from "effect"
+import { WrongUsage } from "../WrongUsage.ts"
+import type { CannotOpenStore } from "./CannotOpenStore.ts"
+import { isPostgresUrl, parsePostgresUrl } from "./PostgresUrl.ts"
+
+/** The name of the store that forgets everything when the process ends. */
+export const memoryStore = "memory"
+
+/** The store that is used where none is named: a file in the data directory. */
+export const defaultStore = ".muster/fleet.db"
+
+/**
+ * The store that `spec` names: `memory`, which forgets with the process, a `postgres://` URL, or the path of a file.
+ * Building the layer fails with {@link WrongUsage} where it names none, and with {@link CannotOpenStore} where it
+ * cannot be opened.
+ *
+ * @example
+ * ```ts
+ * import { FleetStore } from "@muster/core/fleet"
+ * import { Effect } from "effect"
+ * import { storeLayer } from "./store/Stores.ts"
+ *
+ * const overview = Effect.flatMap(FleetStore, (store) => store.overview).pipe(
+ *   Effect.provide(storeLayer("/var/lib/muster/fleet.db"))
+ * )
+ * ```
+ */
+export const storeLayer = (spec: string): Layer.Layer<FleetStore, WrongUsage | CannotOpenStore> => {
+  if (spec === memoryStore) return MemoryFleetStore.layer
+  if (isPostgresUrl(spec)) return postgresStoreLayer(spec)
+  const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(spec)?.[1]
+  if (spec.trim() === "" || scheme !== undefined) return Layer.effect(FleetStore, unsupported(scheme))
+  return sqliteStoreLayer(spec)
+}
+
+/** The store that `spec` names, as it may be shown: without a password. */
+export const shownStore = (spec: string): Effect.Effect<string, CannotOpenStore> =>
+  isPostgresUrl(spec)
+    ? Effect.map(parsePostgresUrl(Redacted.make(spec)), ({ withoutPassword }) => withoutPassword(spec))
+    : Effect.succeed(spec)
+
+// What a command does not need, or a store, is not loaded: both take a while.
+const sqliteStoreLayer = (path: string) =>
+  Layer.unwrap(
+    Effect.map(
+      Effect.promise(() => import("./SqliteStore.ts")),
+      (store) => store.sqliteStoreLayer(path)
+    )
+  )
+
+const postgresStoreLayer = (spec: string) =>
+  Layer.effect(
+    FleetStore,
+    Effect.flatMap(
+      Effect.promise(() => import("./PostgresStore.ts")),
+      ({ openPostgresStore }) => openPostgresStore(Redacted.make(spec))
+    )
+  )
+
+const unsupported = (scheme: string | undefined) =>
+  new WrongUsage({
+    message:
+      `--store (MUSTER_STORE) ${scheme === undefined ? "is empty" : `${scheme}://… is not supported`}: ` +
+      `it is "memory", the path of a file, or postgres://user:password@host:5432/database`
+  })

@@ -1,0 +1,79 @@
+/**
+ * What is to be done, and when: each answer is the beginning of an index.
+ */
+import type { WorkerId } from "@muster/core"
+import { type DueWorker, lanes, type ScannedWorker } from "@muster/core/fleet"
+import { Effect } from "effect"
+import type * as SqlClient from "effect/sql/SqlClient"
+import type * as SqlError from "effect/sql/SqlError"
+import type * as Statement from "effect/sql/Statement"
+import type { StoreDatabase } from "./StoreDatabase.ts"
+import type { WorkerRow } from "./WorkerRows.ts"
+
+type DueRow = Pick<WorkerRow, "id" | "desired" | "priority" | "task"> & { readonly due_at: number }
+type ScannedRow = Pick<
+  WorkerRow,
+  "id" | "desired" | "phase" | "priority" | "generation" | "task" | "registered_at"
+>
+
+export const makeWork = ({ sql }: StoreDatabase) => {
+  const statements = makeWorkStatements(sql)
+  return {
+    due: (now: number, limit: number): Effect.Effect<ReadonlyArray<DueWorker>, SqlError.SqlError> =>
+      Effect.map(statements.due(now, limit), (rows) =>
+        rows.map(({ desired, due_at, id, priority, task }) => ({
+          id,
+          desired,
+          priority,
+          task: task ?? undefined,
+          dueAt: due_at
+        }))
+      ),
+    nextDueAt: (now: number): Effect.Effect<number | undefined, SqlError.SqlError> =>
+      Effect.map(statements.nextDueAt(now), ([row]) => row?.due_at ?? undefined),
+    expired: (now: number, limit: number): Effect.Effect<ReadonlyArray<WorkerId>, SqlError.SqlError> =>
+      Effect.map(statements.expired(now, limit), (rows) => rows.map(({ id }) => id)),
+    scan: (
+      after: WorkerId | undefined,
+      limit: number
+    ): Effect.Effect<ReadonlyArray<ScannedWorker>, SqlError.SqlError> =>
+      Effect.map(statements.scan(after, limit), (rows) =>
+        rows.map(({ desired, generation, id, phase, priority, registered_at, task }) => ({
+          id,
+          desired,
+          phase,
+          priority,
+          generation,
+          task: task ?? undefined,
+          registeredAt: registered_at ?? undefined
+        }))
+      )
+  }
+}
+
+/** The statements alone, so that a test can look at how they are carried out. */
+export const makeWorkStatements = (sql: SqlClient.SqlClient) => {
+  const numbers = Array.from({ length: lanes }, (_, lane) => sql.literal(String(lane)))
+  const ofEachLane = (select: (lane: Statement.Fragment) => Statement.Fragment): Statement.Fragment =>
+    sql.join(" UNION ALL ", false)(numbers.map((lane) => sql`SELECT * FROM (${select(lane)}) of_lane`))
+
+  return {
+    due: (now: number, limit: number) =>
+      sql<DueRow>`${ofEachLane(
+        (lane) => sql`SELECT id, desired, priority, task, due_at FROM muster_worker
+          WHERE lane = ${lane} AND due_at <= ${now} ORDER BY due_at LIMIT ${limit}`
+      )}`,
+    nextDueAt: (now: number) =>
+      sql<{ due_at: number | null }>`SELECT min(due_at) AS due_at FROM (${ofEachLane(
+        (lane) => sql`SELECT due_at FROM muster_worker WHERE lane = ${lane} AND due_at > ${now}
+          ORDER BY due_at LIMIT 1`
+      )}) first_of_lanes`,
+    expired: (now: number, limit: number) =>
+      sql<Pick<WorkerRow, "id">>`SELECT id FROM muster_worker WHERE lease_expires_at <= ${now}
+        ORDER BY lease_expires_at, ordinal LIMIT ${limit}`,
+    // No id comes before "".
+    scan: (after: WorkerId | undefined, limit: number) =>
+      sql<ScannedRow>`SELECT id, desired, phase, priority, generation, task, registered_at
+        FROM muster_worker WHERE id > ${after ?? ""} ORDER BY id LIMIT ${limit}`
+  }
+}
