@@ -31,8 +31,8 @@ const mishaps: ReadonlyArray<readonly [mishap: Mishap, chance: number]> = [
 const lateness = { minimum: 200, maximum: 2000 }
 
 const longestDowntime = 500
-const backupInterval = Duration.seconds(2)
-const backups = 3
+const backupInterval = Duration.seconds(1)
+const backups = 5
 const forgetInterval = Duration.millis(200)
 
 export interface MisbehavingScheduler {

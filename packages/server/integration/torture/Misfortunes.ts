@@ -52,7 +52,7 @@ export const tortureService = (
   const pause = Effect.gen(function* () {
     counts.servicePauses++
     yield* service.pause
-    yield* sometime(100, 2500)
+    yield* sometime(100, 2000)
   })
   const round = Effect.gen(function* () {
     const when = yield* draw(
@@ -68,7 +68,7 @@ export const tortureService = (
       yield* sometime(0, 1000)
     } else {
       yield* listens
-      yield* sometime(0, 1500)
+      yield* sometime(0, 1200)
     }
     if (when === "after a pause" || when === "while it is paused") yield* pause
     if (when === "while it is paused") counts.killsWhilePaused++

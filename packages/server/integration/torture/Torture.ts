@@ -74,6 +74,8 @@ const serviceEnvironment = (port: number, store: string) => ({
 })
 
 const progressInterval = Duration.seconds(10)
+/** The scheduler has an old copy of its memory then, whenever it was started last. */
+const timeForCopies = Duration.seconds(5)
 const lookInterval = Duration.millis(250)
 /** How long somebody may take to say how things are. */
 const patience = Duration.seconds(10)
@@ -110,7 +112,6 @@ export const torture = Effect.fnUntraced(function* (
     Random.withSeed(`${settings.seed} service`)
   )
 
-  isOver = true
   yield* Effect.forEach([...background, progress], Fiber.interrupt)
   // What was interrupted in the middle of a misfortune is put right.
   if (store.database !== undefined) yield* store.database.start
@@ -118,6 +119,13 @@ export const torture = Effect.fnUntraced(function* (
     yield* each.resume
     yield* each.start
   }
+  // The last misfortune, always: workers that are gone since the scheduler's copy was made become ghosts, and nobody
+  // goes on with them.
+  yield* Effect.sleep(timeForCopies)
+  isOver = true
+  misfortunes.schedulerBackups++
+  const restore = Effect.timeout(controls.restart({ memory: "backup" }), patience)
+  yield* Effect.ignore(Effect.retry(restore, { times: 10, schedule: Schedule.spaced(lookInterval) }))
   yield* say("All is calm; waiting until everything is as it is wanted")
   const settledFrom = yield* Clock.currentTimeMillis
   const { deadLetters, faults, trouble } = yield* settle(settings, run, ledger, client)

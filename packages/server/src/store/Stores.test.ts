@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { FleetStore } from "@muster/core/fleet"
 import { Effect } from "effect"
 import { inspect } from "node:util"
-import { storeLayer } from "./Stores.ts"
+import { shownStore, storeLayer } from "./Stores.ts"
 
 const refusal = (spec: string) => Effect.flip(Effect.provide(Effect.asVoid(FleetStore), storeLayer(spec)))
 
@@ -56,6 +56,21 @@ describe("storeLayer", () => {
           assert.notInclude(text, password)
           assert.notInclude(text, encoded)
         }
+      }
+    })
+  )
+})
+
+describe("shownStore", () => {
+  it.effect("is what was said, without a password", () =>
+    Effect.gen(function* () {
+      for (const [spec, shown] of [
+        ["memory", "memory"],
+        ["/var/lib/muster/fleet.db", "/var/lib/muster/fleet.db"],
+        ["postgres://muster:s3cret@db:5432/fleet", "postgres://muster:***@db:5432/fleet"],
+        ["postgres://muster@db/fleet?password=s%2Fcret", "postgres://muster@db/fleet?password=***"]
+      ] as const) {
+        assert.strictEqual(yield* shownStore(spec), shown)
       }
     })
   )
