@@ -3,7 +3,6 @@
  * `Worker.decode`, so a `Worker` in hand is always within the bounds of {@link WorkerLimits}.
  */
 import {
-  type Clock,
   type Context,
   DateTime,
   Duration,
@@ -245,7 +244,7 @@ const toIssues = SchemaIssue.makeFormatterStandardSchemaV1({
 
 const decodeChecked = (input: unknown): Effect.Effect<Worker, InvalidWorker> =>
   Effect.clockWith((clock) => {
-    const worker = decodeQuickly(input, clock)
+    const worker = decodeQuickly(input, () => clock.currentTimeMillisUnsafe())
     return worker === undefined ? decodeThoroughly(input) : Effect.succeed(worker)
   })
 
@@ -278,12 +277,12 @@ const unchecked = { disableChecks: true }
  * The worker that the schema would make of input that is in order, several times as fast; `undefined` where the schema
  * has to say what is wrong, or whether anything is.
  */
-const decodeQuickly = (input: unknown, clock: Clock.Clock): Worker | undefined => {
+const decodeQuickly = (input: unknown, now: () => number): Worker | undefined => {
   if (!isInOrder(input)) return undefined
   const { capabilities, id, metadata = {} } = input
   const provisionedAt =
     metadata.provisionedAt === undefined
-      ? Option.some(DateTime.makeUnsafe(clock.currentTimeMillisUnsafe()))
+      ? Option.some(DateTime.makeUnsafe(now()))
       : decodeTimestamp(metadata.provisionedAt)
   if (Option.isNone(provisionedAt)) return undefined
   return new Worker(
@@ -311,6 +310,14 @@ const decodeQuickly = (input: unknown, clock: Clock.Clock): Worker | undefined =
     },
     unchecked
   )
+}
+
+const decodeStrictly = Schema.decodeUnknownSync(Worker)
+
+/** A worker from JSON that was written as `Worker` encodes it. Anything else is a defect. */
+export const workerFromJson = (json: string): Worker => {
+  const input: unknown = JSON.parse(json)
+  return decodeQuickly(input, Date.now) ?? decodeStrictly(input)
 }
 
 const decodeThoroughly = Effect.fnUntraced(function* (

@@ -2,10 +2,7 @@
  * A worker as it lies in a store: JSON, decoded when somebody looks and written when somebody stores it, each at most
  * once. Most steps of a worker's life need neither.
  */
-import { Schema } from "effect"
-import { Worker } from "../Worker.ts"
-
-const decode = Schema.decodeUnknownSync(Worker)
+import { type Worker, workerFromJson } from "../Worker.ts"
 
 export class StoredWorker {
   private decoded: Worker | undefined
@@ -26,7 +23,7 @@ export class StoredWorker {
   }
 
   get worker(): Worker {
-    this.decoded ??= decode(JSON.parse(this.json))
+    this.decoded ??= workerFromJson(this.json)
     return this.decoded
   }
 
