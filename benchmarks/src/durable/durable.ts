@@ -13,13 +13,13 @@ import { measureMillion } from "./million.ts"
 import { isInstalled } from "./processes.ts"
 import { Scratch } from "./scratch.ts"
 import { Postgres, startEtcd, startRedis } from "./services.ts"
-import { findStores, type Store } from "./stores.ts"
+import { makeStores, type Store } from "./stores.ts"
 
 export const durable = async (): Promise<void> => {
   using scratch = new Scratch()
   describe(scratch)
   await using postgres = await Postgres.start(scratch.path)
-  const stores = await findStores(scratch.path, postgres)
+  const stores = makeStores(scratch.path, postgres)
   const { accepts, batches } = await intake(stores, scratch, postgres)
   const endToEnd = await work(stores, postgres)
   const million = await measureMillion(stores)
