@@ -186,8 +186,9 @@ describe("the events", () => {
         ["failing", failing]
       ] as const) {
         yield* test.scheduler.onRegister(name, [answer])
+        yield* test.scheduler.onUnregister(name, [slow])
         yield* test.want(name)
-        yield* TestClock.adjust("150 millis")
+        yield* TestClock.adjust("50 millis")
         yield* test.fleet.terminate(WorkerId.make(name))
         for (let i = 0; i < 30; i++) {
           const last = events.findLast(({ workerId }) => workerId === name)
