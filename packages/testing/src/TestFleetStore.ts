@@ -10,13 +10,14 @@ type Store = FleetStore["Service"]
 export type StoreOperation = keyof Store
 
 /**
- * How one call is answered. `"does it and fails"`: the answer got lost on its way. `before` and `after`: what passes
+ * How one call is answered. `"does it and fails"`: the answer got lost on its way. `"dies"`: the store has a bug. `before` and `after`: what passes
  * by the `Clock` before it is done, and before the caller knows.
  */
 export type StoreAnswer =
   | "succeeds"
   | "fails"
   | "does it and fails"
+  | "dies"
   | { readonly before?: Duration.Input; readonly after?: Duration.Input }
 
 export class TestFleetStore {
@@ -58,6 +59,7 @@ export class TestFleetStore {
       const failure = Effect.fail(new StoreUnavailable({ message: `no ${operation}` }))
       if (answer === "succeeds") return perform
       if (answer === "fails") return failure
+      if (answer === "dies") return Effect.die(`a mistake in ${operation}`)
       if (answer === "does it and fails") return Effect.andThen(perform, failure)
       return Effect.sleep(answer.before ?? 0).pipe(
         Effect.andThen(perform),

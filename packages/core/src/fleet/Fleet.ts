@@ -26,6 +26,7 @@ import { makeReconciler } from "./Reconciler.ts"
 import { retain } from "./Retention.ts"
 import { StoreTrouble } from "./StoreTrouble.ts"
 import { type TimelineItem, timelineLength } from "./Timeline.ts"
+import { untiring } from "./Untiring.ts"
 import { type EventPlace, isUnfinished, type WorkerRecord } from "./WorkerRecord.ts"
 
 /** As many changes are unfinished as the fleet takes; some will be done soon. */
@@ -247,13 +248,15 @@ const make = Effect.fnUntraced(function* (
   const drift = yield* makeDrift(options, counts, groupCommit)
   const reconciler = yield* makeReconciler(options, groupCommit, new OutageWatch(drift.request))
   const { flights } = reconciler
-  yield* Effect.forkScoped(leases.keep)
-  yield* Effect.forkScoped(retain(options, counts, groupCommit, recover))
+  yield* Effect.forkScoped(untiring("keeping leases", leases.keep))
+  yield* Effect.forkScoped(untiring("removing what is old", retain(options, counts, groupCommit, recover)))
   // What is still in memory when the fleet is closed is written before the store is.
   yield* Effect.addFinalizer(() => Effect.ignore(leases.writeRenewals))
   // The transaction after the probe finds out what those that failed have come to.
   const nothing = commit({ workerIds: [], apply: () => undefined })
-  yield* Effect.forkScoped(trouble.watch(Effect.andThen(store.probe, nothing)))
+  yield* Effect.forkScoped(
+    untiring("watching the store", trouble.watch(Effect.andThen(store.probe, nothing)))
+  )
 
   /** A change of one worker, once; what it came to. */
   const step = <E>(

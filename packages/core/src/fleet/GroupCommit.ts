@@ -10,6 +10,7 @@ import { Cause, Clock, Effect, Exit, Latch, Semaphore, type Scope } from "effect
 import type { WorkerId } from "../WorkerId.ts"
 import { type ChangedRecord, Draft, type DraftContext } from "./Draft.ts"
 import { FleetStore, StoreUnavailable } from "./FleetStore.ts"
+import { untiring } from "./Untiring.ts"
 
 /** A step on a draft, with what it has to have read. It must not throw, and may be asked for more than once. */
 export interface Command<A> {
@@ -101,8 +102,8 @@ export const makeGroupCommit = Effect.fnUntraced(function* (
     })
   })
 
-  const loop = Effect.forever(Effect.andThen(work.await, Effect.uninterruptible(commitGroup)))
-  yield* Effect.forkScoped(loop)
+  const next = Effect.andThen(work.await, Effect.uninterruptible(commitGroup))
+  yield* Effect.forkScoped(untiring("committing", next))
   // What nobody commits any more must not wait for ever.
   yield* Effect.addFinalizer(() =>
     Effect.sync(() => {

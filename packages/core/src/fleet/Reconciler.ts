@@ -22,6 +22,7 @@ import { Flight } from "./Flight.ts"
 import type { GroupCommit } from "./GroupCommit.ts"
 import type { OutageWatch } from "./OutageWatch.ts"
 import { laneCapacity, ReadyQueue } from "./ReadyQueue.ts"
+import { untiring } from "./Untiring.ts"
 import type { WorkerRecord } from "./WorkerRecord.ts"
 
 export interface ReconcilerOptions {
@@ -257,8 +258,8 @@ export const makeReconciler = Effect.fnUntraced(function* (
     shown.openUnsafe()
   })
 
-  yield* Effect.forkScoped(Effect.forever(feed))
-  yield* Effect.forkScoped(Effect.forever(show))
+  yield* Effect.forkScoped(untiring("looking for what is due", feed))
+  yield* Effect.forkScoped(untiring("showing calls under way", show))
 
   return {
     flights,
