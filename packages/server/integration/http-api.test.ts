@@ -283,6 +283,15 @@ describe("the system's routes", () => {
     const { responses } = json.paths["/v1/workers"].post
     assert.includeMembers(Object.keys(responses), ["200", "202", "400", "409", "413", "415", "422", "503"])
     assert.property(responses["400"].content, "application/problem+json")
+    // Only who can send an Idempotency-Key can have sent it before.
+    for (const [path, method, isRefused] of [
+      ["/v1/workers/{id}/ready", "post", true],
+      ["/v1/workers/{id}/heartbeat", "post", false],
+      ["/v1/workers/{id}", "delete", false],
+      ["/v1/events", "post", false]
+    ] as const) {
+      assert.strictEqual("422" in json.paths[path][method].responses, isRefused, path)
+    }
     assert.notProperty(json.components, "securitySchemes")
   })
 

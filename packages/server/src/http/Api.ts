@@ -145,7 +145,7 @@ const workers = HttpApiGroup.make("workers")
       .annotateMerge(
         describe(
           "Register a worker",
-          "Answers 202 when the worker is accepted. With Prefer: wait=SECONDS answers 200 when the scheduler has it, " +
+          "Answers 202 when the worker is accepted, and stored. With Prefer: wait=SECONDS answers 200 when the scheduler has it, " +
             "the problem it met when it will not have it, and 202 when the time is over. The same worker again changes nothing."
         )
       ),
@@ -200,7 +200,7 @@ const workers = HttpApiGroup.make("workers")
       params: workerParams,
       headers: { "muster-priority": priority },
       success: Accepted,
-      error: [UnknownWorkerProblem, OverloadedResponse, KeyReusedProblem]
+      error: [UnknownWorkerProblem, OverloadedResponse]
     }).annotateMerge(
       describe("Terminate a worker", "The terminated event: the scheduler is told that the worker is gone.")
     ),
@@ -218,7 +218,7 @@ const workers = HttpApiGroup.make("workers")
     HttpApiEndpoint.post("workerHeartbeat", "/v1/workers/:id/heartbeat", {
       params: workerParams,
       success: LeaseView,
-      error: [UnknownWorkerProblem, WorkerTerminatedProblem, OverloadedResponse, KeyReusedProblem]
+      error: [UnknownWorkerProblem, WorkerTerminatedProblem, OverloadedResponse]
     }).annotateMerge(
       describe(
         "Renew a worker's lease",
@@ -250,12 +250,12 @@ const deadLetters = HttpApiGroup.make("dead-letters")
     HttpApiEndpoint.post("retryDeadLetter", "/v1/dead-letters/:id/retry", {
       params: workerParams,
       success: Accepted,
-      error: [UnknownDeadLetter, OverloadedResponse, KeyReusedProblem]
+      error: [UnknownDeadLetter, OverloadedResponse]
     }).annotateMerge(describe("Retry one dead letter", "The same generation is tried again, at once.")),
     HttpApiEndpoint.delete("dropDeadLetter", "/v1/dead-letters/:id", {
       params: workerParams,
       success: Accepted,
-      error: [UnknownDeadLetter, OverloadedResponse, KeyReusedProblem]
+      error: [UnknownDeadLetter, OverloadedResponse]
     }).annotateMerge(
       describe(
         "Drop a dead letter",
@@ -298,8 +298,7 @@ const events = HttpApiGroup.make("events")
         UnknownWorkerProblem,
         WorkerTerminatedProblem,
         ...BodyProblems,
-        OverloadedResponse,
-        KeyReusedProblem
+        OverloadedResponse
       ]
     })
       .annotate(OpenApi.Transform, withExamples(eventExamples))

@@ -5,7 +5,7 @@ import { Effect } from "effect"
 import { HttpApiBuilder } from "effect/http-api"
 import { Fleet, type NoDeadLetter, type NotAccepted } from "@muster/core/fleet"
 import { Api, workerFilter } from "./Api.ts"
-import { notAccepted, storeUnavailable } from "./FleetProblems.ts"
+import { notAccepted, storeUnavailable, withoutKey } from "./FleetProblems.ts"
 import { InvalidRequest, UnknownDeadLetter } from "./Problems.ts"
 import { toAccepted } from "./Schemas.ts"
 import { isWorkerId } from "./WorkerInput.ts"
@@ -19,7 +19,7 @@ export const DeadLettersHandlers = HttpApiBuilder.group(
 
     const decide = (id: string, decision: Fleet["Service"]["retry" | "giveUp"]) =>
       isWorkerId(id)
-        ? decision(id).pipe(Effect.map(toAccepted), Effect.mapError(toProblem))
+        ? decision(id).pipe(Effect.map(toAccepted), Effect.mapError(toProblem), withoutKey)
         : Effect.fail(unknownDeadLetter(id))
 
     return handlers

@@ -9,10 +9,11 @@ import { type Accepted, Fleet } from "@muster/core/fleet"
 import { Api } from "./Api.ts"
 import { fromHeaders, isBinary, readEvent, type ReceivedEvent } from "./CloudEvents.ts"
 import { makeFollow } from "./FollowHandler.ts"
-import { type FleetProblem, notAccepted, notTold } from "./FleetProblems.ts"
+import { type FleetProblem, notAccepted, notTold, withoutKey } from "./FleetProblems.ts"
 import { HttpLimits } from "./HttpLimits.ts"
 import {
   contentTooLarge,
+  type KeyReusedProblem,
   MalformedJson,
   type UnknownWorkerProblem,
   type WorkerTerminatedProblem
@@ -21,7 +22,7 @@ import { keyOf } from "./RequestKeys.ts"
 import { mediaType, readJson, requireMediaType } from "./RequestBody.ts"
 import { type EventResult, toAccepted } from "./Schemas.ts"
 
-type ApplyProblem = FleetProblem | UnknownWorkerProblem | WorkerTerminatedProblem
+type ApplyProblem = Exclude<FleetProblem, KeyReusedProblem> | UnknownWorkerProblem | WorkerTerminatedProblem
 
 const structured = "application/cloudevents+json"
 const batched = "application/cloudevents-batch+json"
@@ -33,7 +34,7 @@ export const EventsHandlers = HttpApiBuilder.group(
   Effect.fnUntraced(function* (handlers) {
     const fleet = yield* Fleet
 
-    const apply = (event: ReceivedEvent): Effect.Effect<Accepted, ApplyProblem> => {
+    const apply = (event: ReceivedEvent): Effect.Effect<Accepted, ApplyProblem | KeyReusedProblem> => {
       const { change, occurredAt, priority, source } = event
       const once = { key: keyOf("event", source, event.id), fingerprint: "" }
       const place = occurredAt === undefined ? undefined : { source, occurredAt }
@@ -54,7 +55,7 @@ export const EventsHandlers = HttpApiBuilder.group(
     }
 
     const receive = Effect.fnUntraced(function* (input: unknown) {
-      const accepted = yield* apply(yield* readEvent(input))
+      const accepted = yield* withoutKey(apply(yield* readEvent(input)))
       if (accepted.repeated) return duplicate
       const result: EventResult = {
         status: 202,

@@ -1,6 +1,7 @@
 /**
  * From the ways in which the fleet can refuse to the problems that the HTTP API answers with.
  */
+import { Effect } from "effect"
 import type { NotAccepted, StoreUnavailable, UnknownWorker, WorkerGone } from "@muster/core/fleet"
 import {
   KeyReusedProblem,
@@ -30,6 +31,14 @@ export const storeUnavailable = (
   { message }: StoreUnavailable,
   advice = "Ask again."
 ): StoreUnavailableProblem => new StoreUnavailableProblem({ retryAfter: 1, detail: `${message}. ${advice}` })
+
+/** Of a change that has no key, or whose key says all of it: it cannot have come before as another one. */
+export const withoutKey = <A, E, R>(
+  change: Effect.Effect<A, E | KeyReusedProblem, R>
+): Effect.Effect<A, E, R> =>
+  Effect.catch(change, (error) =>
+    error instanceof KeyReusedProblem ? Effect.die(error) : Effect.fail(error)
+  )
 
 export const unknownWorker = (workerId: string): UnknownWorkerProblem =>
   new UnknownWorkerProblem({ workerId: workerId.slice(0, 253) })

@@ -68,8 +68,12 @@ export const WorkerView = Schema.Struct({
     description: "The worker as it was sent; null where only its termination was reported"
   }),
   priority: Priority,
-  leaseTtl: Schema.NullOr(Schema.String.annotate({ examples: ["30 seconds"] })),
-  leaseExpiresAt: Schema.NullOr(timestamp),
+  leaseTtl: Schema.NullOr(
+    Schema.String.annotate({ description: "As it was asked for; null: no lease", examples: ["30 seconds"] })
+  ),
+  leaseExpiresAt: Schema.NullOr(timestamp).annotate({
+    description: "Without a heartbeat until then, and a grace after it, the worker counts as terminated"
+  }),
   attempts: Schema.Int.annotate({ description: "Calls made to the scheduler for this generation" }),
   lastError: Schema.NullOr(LastError),
   createdAt: timestamp,

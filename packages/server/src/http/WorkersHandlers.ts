@@ -10,7 +10,7 @@ import { Api } from "./Api.ts"
 import { receiveBatch } from "./BatchHandler.ts"
 import { HttpLimits } from "./HttpLimits.ts"
 import { preferredWait } from "./Preferences.ts"
-import { notChanged, notTold, storeUnavailable, unknownWorker } from "./FleetProblems.ts"
+import { notChanged, notTold, storeUnavailable, unknownWorker, withoutKey } from "./FleetProblems.ts"
 import type { UnknownWorkerProblem } from "./Problems.ts"
 import { onceOf } from "./RequestKeys.ts"
 import { readJson, requireMediaType } from "./RequestBody.ts"
@@ -65,7 +65,8 @@ export const WorkersHandlers = HttpApiBuilder.group(
         workerId(params.id).pipe(
           Effect.flatMap((id) => fleet.terminate(id, { priority: headers["muster-priority"] })),
           Effect.map(toAccepted),
-          Effect.mapError(notChanged)
+          Effect.mapError(notChanged),
+          withoutKey
         )
       )
       .handle("workerReady", ({ headers, params }) =>
@@ -83,7 +84,8 @@ export const WorkersHandlers = HttpApiBuilder.group(
       .handle("workerHeartbeat", ({ params }) =>
         workerId(params.id).pipe(
           Effect.flatMap((id) => Effect.map(fleet.heartbeat(id), (lease) => toLeaseView(id, lease))),
-          Effect.mapError(notTold)
+          Effect.mapError(notTold),
+          withoutKey
         )
       )
   })
