@@ -5,6 +5,7 @@
 import { WorkerId } from "@muster/core"
 import { Clock, Effect, Predicate, Random, Schedule } from "effect"
 import { HttpClient, HttpClientRequest } from "effect/http"
+import { isDeepStrictEqual } from "node:util"
 import { type Answer, type Change, Knowledge } from "./Knowledge.ts"
 import type { Ledger } from "./Ledger.ts"
 import { type Member, UnexpectedAnswer, type Way, ways } from "./Requests.ts"
@@ -21,6 +22,9 @@ export interface ClientOptions {
 
 /** How often a request whose answer was lost is sent again, where the service would recognise it. */
 const repeatChance = 0.7
+/** How often a request that was answered long ago is sent once more, instead of a new one. */
+const echoChance = 0.05
+const echoesKept = 50
 /** How often the same workers are taken as a moment ago. */
 const favouriteChance = 0.4
 const favourites = 5
@@ -59,6 +63,8 @@ class Connection {
   private readonly workers: number
   private readonly pause: number
   private readonly sent = new Map<WorkerId, string>()
+  private readonly accepted: Array<{ readonly way: Way; readonly member: Member; readonly answer: Answer }> =
+    []
   private requests = 0
   private revisions = 0
 
@@ -71,7 +77,7 @@ class Connection {
   }
 
   run(isOver: () => boolean): Effect.Effect<void> {
-    const step = Effect.gen({ self: this }, function* () {
+    const change = Effect.gen({ self: this }, function* () {
       const way = yield* drawWay
       const most = (yield* Random.next) < batchChance ? way.most : 1
       const count = yield* Random.nextIntBetween(1, most)
@@ -80,6 +86,9 @@ class Connection {
         this.drawMember(way, `${this.lane}/${this.requests}/${index}`)
       )
       yield* this.perform(name, way, members)
+    })
+    const step = Effect.gen({ self: this }, function* () {
+      yield* (yield* Random.next) < echoChance ? this.echo : change
       yield* Effect.sleep(yield* Random.nextBetween(0, this.pause))
     })
     return Effect.repeat(step, { until: isOver })
@@ -131,13 +140,36 @@ class Connection {
         yield* this.note(request, id, this.ledger.knowledge(id), change, answers[index])
       }
       if (first === undefined || members.length > 1 || !way.isRepeatable) return
+      this.keep(way, first, answers[0])
       while (answers[0] === undefined && (yield* Random.next) < repeatChance) {
         answers = yield* this.send(way, members)
         // Of two requests that are one, either answer says what became of it.
         yield* this.note(`${request} again`, first.id, before, first.change, answers[0])
+        this.keep(way, first, answers[0])
       }
     }
   )
+
+  private keep(way: Way, member: Member, answer: Answer | undefined): void {
+    if (answer?.name !== "accepted" && answer?.name !== "repeated") return
+    this.accepted.push({ way, member, answer })
+    if (this.accepted.length > echoesKept) this.accepted.shift()
+  }
+
+  /** A request that was accepted once comes again, whatever became of its worker meanwhile: it changes nothing. */
+  private readonly echo: Effect.Effect<void> = Effect.gen({ self: this }, function* (this: Connection) {
+    const place = yield* Random.nextIntBetween(0, Math.max(1, this.accepted.length) - 1)
+    const kept = this.accepted[place]
+    if (kept === undefined) return
+    const [answer] = yield* this.send(kept.way, [kept.member])
+    if (answer === undefined) return
+    this.ledger.counts.echoes++
+    if (answer.name === "repeated" || isDeepStrictEqual(answer, kept.answer)) return
+    const { change, id, key } = kept.member
+    this.ledger.unexpected.push(
+      `${kept.way.name} ${key} of ${id}, ${JSON.stringify(change)}, was answered ${JSON.stringify(kept.answer)}, and when it came again ${JSON.stringify(answer)}`
+    )
+  })
 
   private note(
     request: string,

@@ -19,6 +19,8 @@ export interface LedgerCounts {
   /** Changes that were refused with reason: of workers that are not known, or gone. */
   refused: number
   requests: number
+  /** Requests that had been answered, and were answered in the same way when they came again. */
+  echoes: number
 }
 
 const entriesKept = 40
@@ -29,7 +31,7 @@ class Account {
 }
 
 export class Ledger {
-  readonly counts: LedgerCounts = { acknowledged: 0, unknown: 0, refused: 0, requests: 0 }
+  readonly counts: LedgerCounts = { acknowledged: 0, unknown: 0, refused: 0, requests: 0, echoes: 0 }
   /** Workers whose answers contradict each other. */
   readonly contradictions = new Set<WorkerId>()
   /** Answers that no request should get. */

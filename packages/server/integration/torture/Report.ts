@@ -101,11 +101,11 @@ const some = (trouble: ReadonlyArray<string>): ReadonlyArray<string> =>
 
 const counts = (outcome: Outcome, journal: JournalSummary): ReadonlyArray<string> => {
   const { faults, ledger, misfortunes, settings } = outcome
-  const { acknowledged, refused, requests, unknown } = ledger.counts
+  const { acknowledged, echoes, refused, requests, unknown } = ledger.counts
   const injected = Array.from(journal.mishaps, ([mishap, count]) => `${mishap} ${count}`).join(", ")
   return [
     `Store: ${settings.store}, ${settings.workers} workers, ${settings.connections} connections, ${outcome.seconds.toFixed(0)} s; settled ${outcome.settledAfter.toFixed(1)} s after the last misfortune`,
-    `Requests: ${requests}; changes acknowledged: ${acknowledged}, unknown: ${unknown}, refused: ${refused}`,
+    `Requests: ${requests}, ${echoes} of them once more after their answer; changes acknowledged: ${acknowledged}, unknown: ${unknown}, refused: ${refused}`,
     `Service: ${misfortunes.serviceKills} kills (${misfortunes.killsWhileStarting} while it started, ${misfortunes.killsWhilePaused} while it was paused), ${misfortunes.servicePauses} pauses`,
     `Scheduler: ${misfortunes.schedulerKills} kills, ${misfortunes.schedulerPauses} pauses, ${misfortunes.schedulerForgets} times without memory, ${misfortunes.schedulerBackups} times with an old copy of it, ${journal.forgotten} single workers forgotten`,
     `Database: ${misfortunes.databaseKills} kills`,
