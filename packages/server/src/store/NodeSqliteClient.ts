@@ -1,19 +1,31 @@
 /**
- * Effect's `SqlClient` over the SQLite that is part of Node: one connection, whose statements and transactions take
- * turns. Statements are prepared once and kept; a call is synchronous and returns when the disk has it.
+ * Effect's `SqlClient` over the SQLite that is part of Node, for a file that nobody else writes to. Writing waits for
+ * the disk, and has a thread of its own. What is read is in memory as a rule; a message to a thread and back costs
+ * more, so reading has a connection of its own in this one.
+ *
+ * A transaction is one message: what it reads before it writes anything cannot change, since transactions take turns,
+ * and is read here; `BEGIN` and what it writes go out with `COMMIT`, or with the first statement whose answer is
+ * needed. If one of them fails, that one does.
  */
 import { Effect, type Scope, Semaphore, Stream } from "effect"
 import * as Reactivity from "effect/reactivity/Reactivity"
 import * as SqlClient from "effect/sql/SqlClient"
 import type * as SqlConnection from "effect/sql/SqlConnection"
-import * as SqlError from "effect/sql/SqlError"
+import type * as SqlError from "effect/sql/SqlError"
 import * as Statement from "effect/sql/Statement"
-import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite"
+import type { SQLInputValue } from "node:sqlite"
+import { SqliteConnection, type SqliteFile, type Step } from "./SqliteConnection.ts"
+import { type SqliteWriter, startSqliteWriter, toSqlError } from "./SqliteWriter.ts"
+
+/** A file, and what its connection for reading is opened with. */
+export interface ReadAndWritten extends SqliteFile {
+  readonly readerPragmas: ReadonlyArray<string>
+}
 
 export interface NodeSqliteClient extends SqlClient.SqlClient {
   /**
-   * Runs a statement once for each of many lists of parameters, as one step: what is between two of them costs less
-   * than one statement with all of them. To be called inside of a transaction.
+   * Runs a statement once for each of many lists of parameters. Only inside of a transaction: whether it could be run
+   * is known when the next statement is answered, at the latest `COMMIT`.
    */
   readonly runMany: (
     sql: string,
@@ -21,105 +33,139 @@ export interface NodeSqliteClient extends SqlClient.SqlClient {
   ) => Effect.Effect<void, SqlError.SqlError>
 }
 
-/** Opens a database file and runs the pragmas; closes it with the scope. */
-export const make = (
-  filename: string,
-  pragmas: ReadonlyArray<string>
-): Effect.Effect<NodeSqliteClient, SqlError.SqlError, Scope.Scope> =>
-  Effect.provide(open(filename, pragmas), Reactivity.layer)
+const beginTransaction = "BEGIN IMMEDIATE"
 
-const open = Effect.fnUntraced(function* (filename: string, pragmas: ReadonlyArray<string>) {
-  const connection = yield* Effect.acquireRelease(
-    attempt("open", () => new NodeSqliteConnection(filename, pragmas)),
-    (connection) => Effect.sync(() => connection.close())
+/** Opens a database file and runs the pragmas; closes it with the scope. */
+export const make = (file: ReadAndWritten): Effect.Effect<NodeSqliteClient, SqlError.SqlError, Scope.Scope> =>
+  Effect.provide(open(file), Reactivity.layer)
+
+const open = Effect.fnUntraced(function* (file: ReadAndWritten) {
+  const writer = yield* startSqliteWriter({ filename: file.filename, pragmas: file.pragmas })
+  const reader = yield* Effect.acquireRelease(
+    attempt(
+      () => new SqliteConnection({ filename: file.filename, pragmas: file.readerPragmas, readOnly: true })
+    ),
+    (reader) => Effect.sync(() => reader.close())
   )
-  const acquirers = SqlClient.makeSqliteAcquirers({
-    connection: Effect.succeed(connection),
-    semaphore: yield* Semaphore.make(1),
-    isTransaction: ({ isTransaction }) => isTransaction
-  })
+  const turn = yield* Semaphore.make(1)
+  const read: Run = (step) => attempt(() => reader.run(step))
+  const transaction = new Transaction(writer, read)
+  const outside = new Connection((step) => (isQuery(step) ? read(step) : turn.withPermit(writer.ask(step))))
   const client = yield* SqlClient.make({
-    ...acquirers,
+    ...SqlClient.makeSqliteAcquirers({
+      connection: Effect.succeed(new Connection(transaction.run)),
+      semaphore: turn
+    }),
+    acquirer: Effect.succeed(outside),
+    borrower: (use) => use(outside),
     compiler: Statement.makeCompilerSqlite(),
     driver: "node-sqlite",
     spanAttributes: [["db.system.name", "sqlite"]],
-    beginTransaction: "BEGIN IMMEDIATE",
+    beginTransaction,
     prepareTransactionControls: true
   })
-  const runMany: NodeSqliteClient["runMany"] = (sql, rows) => connection.runMany(sql, rows)
+  const runMany: NodeSqliteClient["runMany"] = (sql, rows) => transaction.runMany(sql, rows)
   return Object.assign(client, { runMany })
 })
 
-// The texts of Muster's statements are a few dozen; whoever makes more of them must not fill the memory.
-const mostStatements = 200
+type Run = (step: Step) => Effect.Effect<unknown, SqlError.SqlError>
 
-class NodeSqliteConnection implements SqlConnection.Connection {
-  private readonly database: DatabaseSync
-  private readonly statements = new Map<string, StatementSync>()
+const isQuery = ({ sql }: Step): boolean => sql.trimStart().startsWith("SELECT")
 
-  constructor(filename: string, pragmas: ReadonlyArray<string>) {
-    this.database = new DatabaseSync(filename)
-    try {
-      for (const pragma of pragmas) this.database.exec(`PRAGMA ${pragma}`)
-    } catch (error) {
-      this.database.close()
-      throw error
-    }
+/** The transaction that has its turn: what of it has to go to the thread, and when. */
+class Transaction {
+  private readonly writer: SqliteWriter
+  private readonly read: Run
+  /** It has changed something; so it has to read what it has written itself. */
+  private hasWritten = false
+
+  constructor(writer: SqliteWriter, read: Run) {
+    this.writer = writer
+    this.read = read
   }
 
-  get isTransaction(): boolean {
-    return this.database.isTransaction
+  readonly run: Run = (step) =>
+    Effect.suspend(() => {
+      if (step.sql === beginTransaction) {
+        this.hasWritten = false
+        return this.postpone(step)
+      }
+      if (!this.hasWritten) {
+        if (isQuery(step)) return this.read(step)
+        if (step.sql === "COMMIT" || step.sql === "ROLLBACK") return Effect.sync(() => this.writer.forget())
+        this.hasWritten = true
+      }
+      return this.writer.ask(step)
+    })
+
+  runMany(
+    sql: string,
+    rows: ReadonlyArray<ReadonlyArray<SQLInputValue>>
+  ): Effect.Effect<void, SqlError.SqlError> {
+    return Effect.suspend(() => {
+      this.hasWritten = true
+      return this.postpone({ sql, kind: "each", rows, isUnprepared: false })
+    })
   }
 
-  close(): void {
-    this.statements.clear()
-    this.database.close()
+  private postpone(step: Step): Effect.Effect<void> {
+    return Effect.sync(() => this.writer.postpone(step))
+  }
+}
+
+class Connection implements SqlConnection.Connection {
+  private readonly run: Run
+
+  constructor(run: Run) {
+    this.run = run
   }
 
-  private prepare(sql: string): StatementSync {
-    let statement = this.statements.get(sql)
-    if (statement === undefined) {
-      statement = this.database.prepare(sql)
-      if (this.statements.size === mostStatements) this.statements.clear()
-      this.statements.set(sql, statement)
-    }
-    return statement
+  private ask(
+    kind: "rows" | "run",
+    sql: string,
+    params: ReadonlyArray<unknown>,
+    isUnprepared = false
+  ): Effect.Effect<unknown, SqlError.SqlError> {
+    return Effect.flatMap(
+      attempt(() => params.map(toInput)),
+      (row) => this.run({ sql, kind, rows: [row], isUnprepared })
+    )
   }
 
-  execute: SqlConnection.Connection["execute"] = (sql, params, transformRows) => {
-    const rows = attempt("execute", () => this.prepare(sql).all(...params.map(toInput)))
-    return transformRows === undefined ? rows : Effect.map(rows, transformRows)
+  private rows(
+    sql: string,
+    params: ReadonlyArray<unknown>,
+    transformRows: TransformRows | undefined,
+    isUnprepared: boolean
+  ): ReturnType<SqlConnection.Connection["execute"]> {
+    return Effect.map(this.ask("rows", sql, params, isUnprepared), (answer) => {
+      const rows = Array.isArray(answer) ? answer : []
+      return transformRows === undefined ? rows : transformRows(rows)
+    })
   }
 
-  executeRaw: SqlConnection.Connection["executeRaw"] = (sql, params) =>
-    attempt("execute", () => this.prepare(sql).run(...params.map(toInput)))
+  execute: SqlConnection.Connection["execute"] = (sql, params, transformRows) =>
+    this.rows(sql, params, transformRows, false)
+
+  executeRaw: SqlConnection.Connection["executeRaw"] = (sql, params) => this.ask("run", sql, params)
 
   executeValues: SqlConnection.Connection["executeValues"] = (sql, params) =>
     Effect.map(this.execute(sql, params, undefined), (rows) => rows.map(Object.values))
 
-  executeUnprepared: SqlConnection.Connection["executeUnprepared"] = (sql, params, transformRows) => {
-    const rows = attempt("execute", () => this.database.prepare(sql).all(...params.map(toInput)))
-    return transformRows === undefined ? rows : Effect.map(rows, transformRows)
-  }
+  executeUnprepared: SqlConnection.Connection["executeUnprepared"] = (sql, params, transformRows) =>
+    this.rows(sql, params, transformRows, true)
 
   executeValuesUnprepared: SqlConnection.Connection["executeValuesUnprepared"] = (sql, params) =>
     Effect.map(this.executeUnprepared(sql, params, undefined), (rows) => rows.map(Object.values))
 
   executeStream: SqlConnection.Connection["executeStream"] = (sql, params, transformRows) =>
     Stream.fromIterableEffect(this.execute(sql, params, transformRows))
-
-  readonly runMany: NodeSqliteClient["runMany"] = (sql, rows) =>
-    attempt("execute", () => {
-      const statement = this.prepare(sql)
-      for (const row of rows) statement.run(...row)
-    })
 }
 
-const attempt = <A>(operation: string, body: () => A): Effect.Effect<A, SqlError.SqlError> =>
-  Effect.try({
-    try: body,
-    catch: (cause) => new SqlError.SqlError({ reason: SqlError.classifySqliteError(cause, { operation }) })
-  })
+type TransformRows = NonNullable<Parameters<SqlConnection.Connection["execute"]>[2]>
+
+const attempt = <A>(body: () => A): Effect.Effect<A, SqlError.SqlError> =>
+  Effect.try({ try: body, catch: toSqlError })
 
 const toInput = (value: unknown): SQLInputValue => {
   switch (typeof value) {

@@ -10,7 +10,7 @@ import { makeListing } from "./Listing.ts"
 import { makeNotes } from "./Notes.ts"
 import type { Attempt } from "./StoreAttempt.ts"
 import type { StoreDatabase } from "./StoreDatabase.ts"
-import { makeStoreState } from "./StoreState.ts"
+import { makeStoreState, type StoreState } from "./StoreState.ts"
 import { makeTimelines } from "./Timelines.ts"
 import { makeWork } from "./Work.ts"
 import { CountChanges, makeWorkerCounts } from "./WorkerCounts.ts"
@@ -31,10 +31,14 @@ export const makeSqlFleetStore = (database: StoreDatabase, attempt: Attempt): Fl
     { keys, workerIds }: ReadSet,
     decide: (found: Found) => Decision<A>
   ): Effect.fn.Return<A, SqlError.SqlError> {
-    const known = byId(yield* workers.find(workerIds))
+    const [found, foundNotes, latest] = yield* Effect.all(
+      [workers.find(workerIds), notes.find(keys), state.read],
+      { concurrency: "unbounded" }
+    )
+    const known = byId(found)
     const records = new Map(Array.from(known, ([id, { record }]) => [id, record]))
-    const decision = decide({ records, notes: yield* notes.find(keys) })
-    yield* commit(decision, yield* withUnread(known, workerIds, decision))
+    const decision = decide({ records, notes: foundNotes })
+    yield* commit(decision, yield* withUnread(known, workerIds, decision), latest)
     return decision.value
   })
 
@@ -51,11 +55,9 @@ export const makeSqlFleetStore = (database: StoreDatabase, attempt: Attempt): Fl
 
   const commit = Effect.fnUntraced(function* (
     { notes: newNotes, records, segments, trims }: Decision<unknown>,
-    known: ReadonlyMap<WorkerId, KeptRecord>
+    known: ReadonlyMap<WorkerId, KeptRecord>,
+    { ordinal, sequence }: StoreState
   ): Effect.fn.Return<void, SqlError.SqlError> {
-    const added = records.filter(({ id }) => !known.has(id)).length
-    const { ordinal, sequence } =
-      added + segments.length > 0 ? yield* state.take(added, segments.length) : { ordinal: 0, sequence: 0 }
     const numbers = new CountChanges()
     let latest = ordinal
     const changes = records.map((record): RecordChange => {
@@ -73,6 +75,9 @@ export const makeSqlFleetStore = (database: StoreDatabase, attempt: Attempt): Fl
     yield* timelines.append(segments, sequence, places)
     yield* timelines.trim(trims, places)
     yield* notes.write(newNotes)
+    if (latest > ordinal || segments.length > 0) {
+      yield* state.write({ ordinal: latest, sequence: sequence + segments.length })
+    }
   })
 
   const overview = Effect.gen(function* (): Effect.fn.Return<StoreOverview, SqlError.SqlError> {

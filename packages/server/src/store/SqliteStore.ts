@@ -23,9 +23,16 @@ import type { Columns, StoreDatabase } from "./StoreDatabase.ts"
 /** "must" in ASCII: what `file` and Muster know its databases by. */
 const applicationId = 0x6d757374
 
-const pragmas = [
+const everyPragmas = [
   // Tools may hold a lock for a moment; nobody else does.
   "busy_timeout = 2000",
+  // In KiB.
+  "cache_size = -32768",
+  "trusted_schema = OFF"
+]
+
+const writerPragmas = [
+  ...everyPragmas,
   `application_id = ${applicationId}`,
   "journal_mode = WAL",
   "synchronous = FULL",
@@ -33,10 +40,7 @@ const pragmas = [
   "fullfsync = ON",
   // In pages of 4 KiB: the more of them share a checkpoint, the fewer are written twice.
   "wal_autocheckpoint = 4000",
-  "journal_size_limit = 67108864",
-  // In KiB.
-  "cache_size = -32768",
-  "trusted_schema = OFF"
+  "journal_size_limit = 67108864"
 ]
 
 /**
@@ -63,8 +67,9 @@ export const openSqliteStore = Effect.fnUntraced(function* (
     (lock) => Effect.sync(() => lock.close())
   )
   yield* attempt(() => requireStore(file), describeCause)
-  const client = yield* Effect.mapError(NodeSqliteClient.make(file, pragmas), (error) =>
-    CannotOpenStore.because(name, describe(error), error)
+  const client = yield* Effect.mapError(
+    NodeSqliteClient.make({ filename: file, pragmas: writerPragmas, readerPragmas: everyPragmas }),
+    (error) => CannotOpenStore.because(name, describe(error), error)
   )
   yield* migrate(client).pipe(
     Effect.mapError((error) => CannotOpenStore.because(name, describeMigrationError(error, describe), error)),
