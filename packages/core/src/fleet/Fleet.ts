@@ -430,7 +430,7 @@ const make = Effect.fnUntraced(function* (
     room: room.await,
     load: Effect.sync(() => ({
       unfinished: counts.unfinished,
-      inFlight: flights.size,
+      inFlight: reconciler.calls,
       known: counts.known
     })),
     events: (after) => events.after(after),

@@ -201,6 +201,11 @@ export const failed = (draft: Draft, known: WorkerRecord, report: CallReport, fa
   toPhase(draft, { ...record, lastError: failure }, "failed", report.items)
 }
 
+/** Nobody asked for a check, and it says nothing that it cannot be made: the worker stays as it is, unchecked. */
+export const unchecked = (draft: Draft, known: WorkerRecord, report: CallReport): void => {
+  draft.put({ ...known, ...nothingToDo, failures: 0, failingSince: undefined }, report.items)
+}
+
 /** The call is made again, after a wait. */
 export const postponed = (
   draft: Draft,

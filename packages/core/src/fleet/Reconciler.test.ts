@@ -505,6 +505,29 @@ describe("a check some time after registering", () => {
       })
   )
 
+  it.effect("that the scheduler refuses takes nothing from a registered worker", () =>
+    Effect.gen(function* () {
+      const test = yield* TestFleet.make({ fleet: checked })
+      yield* test.scheduler.onGet("a", [rejected])
+      yield* test.want("a")
+      yield* TestClock.adjust("1 hour")
+      assert.deepInclude(yield* test.record("a"), { phase: "registered", task: undefined })
+      assert.include((yield* story(test, "a")).at(-1), "verify: invalid_worker")
+    })
+  )
+
+  it.effect("that finds a worker lost which is then refused makes a dead letter of it", () =>
+    Effect.gen(function* () {
+      const test = yield* TestFleet.make({ fleet: checked })
+      yield* test.want("a")
+      yield* settle
+      yield* test.scheduler.forget
+      yield* test.scheduler.onRegister("a", [rejected])
+      yield* TestClock.adjust("1 minute")
+      assert.deepInclude(yield* test.record("a"), { phase: "failed", task: undefined })
+    })
+  )
+
   it.effect("waits for nobody, and takes no room", () =>
     Effect.gen(function* () {
       const test = yield* TestFleet.make({ fleet: { ...checked, maxUnfinished: 1 } })
@@ -549,6 +572,26 @@ describe("a check some time after registering", () => {
       yield* TestClock.adjust("1 minute")
       assert.deepStrictEqual(yield* test.held, ["a"])
     })
+  )
+})
+
+describe("calls that have ended and wait for the store", () => {
+  it.effect("take no call's place, but are bounded", () =>
+    Effect.gen(function* () {
+      const test = yield* TestFleet.make({ fleet: { ...quiet, concurrency: 2 } })
+      yield* test.scheduler.onEvery("register", [TestScheduler.always(TestScheduler.delay("1 second"))])
+      for (let i = 0; i < 20; i++) yield* test.want(`w${i}`)
+      yield* settle
+      assert.deepInclude(yield* test.fleet.load, { inFlight: 2 })
+      test.store.answer = () => "fails"
+      yield* TestClock.adjust("30 seconds")
+      assert.strictEqual((yield* test.scheduler.calls).length, 8)
+      assert.deepInclude(yield* test.fleet.load, { inFlight: 0 })
+      test.store.answer = () => "succeeds"
+      yield* TestClock.adjust("1 minute")
+      assert.strictEqual((yield* test.held).length, 20)
+      assert.strictEqual((yield* test.scheduler.calls).length, 20)
+    }).pipe(Effect.provideService(References.MinimumLogLevel, "None"))
   )
 })
 

@@ -15,13 +15,14 @@ import type { WorkerId } from "../WorkerId.ts"
 import type { EventReceipt } from "../WorkerRegistration.ts"
 import { registrationFailure } from "./CallFailure.ts"
 import type { ChangedRecord, Draft } from "./Draft.ts"
-import { type CallReport, converged, failed, outrun, postponed, underWay } from "./FleetChanges.ts"
+import { type CallReport, converged, failed, outrun, postponed, unchecked, underWay } from "./FleetChanges.ts"
 import { makeFleetRegistration } from "./FleetRegistration.ts"
 import { FleetStore, type StoreUnavailable } from "./FleetStore.ts"
 import { Flight } from "./Flight.ts"
 import type { GroupCommit } from "./GroupCommit.ts"
 import type { OutageWatch } from "./OutageWatch.ts"
 import { laneCapacity, ReadyQueue } from "./ReadyQueue.ts"
+import type { TimelineItem } from "./Timeline.ts"
 import { untiring } from "./Untiring.ts"
 import type { WorkerRecord } from "./WorkerRecord.ts"
 
@@ -34,8 +35,10 @@ export interface ReconcilerOptions {
 }
 
 export interface Reconciler {
-  /** The calls under way, by worker. */
+  /** The calls under way and those that have ended and wait for the store, by worker. */
   readonly flights: ReadonlyMap<WorkerId, Flight>
+  /** How many calls are under way. */
+  readonly calls: number
   /** Told of everything that was committed. */
   readonly onCommit: (changed: ReadonlyArray<ChangedRecord>) => void
   /** Begins the calls for what has become due. */
@@ -53,6 +56,12 @@ const showAfter = Duration.millis(100)
 
 /** The least distance between two looks for what has become due, in milliseconds. */
 const lookDistance = 10
+
+/**
+ * Calls that have ended wait for the store together. They take no call's place, but for each place there is a bound on
+ * them: a store that fails must not let them pile up.
+ */
+const flightsPerCall = 4
 
 /** How long a worker is left alone about which something impossible has happened. */
 const mistakePause = Duration.seconds(1)
@@ -90,6 +99,9 @@ export const makeReconciler = Effect.fnUntraced(function* (
   /** Records that were committed while the store is read for what is due. */
   let meanwhile: Map<WorkerId, WorkerRecord> | undefined
   let isStopping = false
+  /** How many flights have ended their calls and wait for the store. */
+  let settling = 0
+  let isDispatchPending = false
 
   const call = (record: WorkerRecord): Effect.Effect<boolean, RegistrationError> => {
     if (record.desired === "unregistered" || record.stored === undefined) {
@@ -103,6 +115,8 @@ export const makeReconciler = Effect.fnUntraced(function* (
   const settle = Effect.fnUntraced(function* (flight: Flight, exit: Exit.Exit<boolean, RegistrationError>) {
     // First, so that nothing more of it is shown after what is awaited here.
     flight.isSettling = true
+    settling++
+    dispatchSoon()
     if (flight.isShowing) yield* shown.await
     const spread = yield* Random.next
     const { report } = flight
@@ -124,6 +138,7 @@ export const makeReconciler = Effect.fnUntraced(function* (
     const { id } = flight.record
     if (flights.get(id) !== flight) return
     flights.delete(id)
+    if (flight.isSettling) settling--
     if (flights.size === 0) landed.openUnsafe()
     offer(flight.record)
   }
@@ -147,7 +162,10 @@ export const makeReconciler = Effect.fnUntraced(function* (
       )
     )
 
-  const mayBegin = () => !isStopping && flights.size < options.concurrency
+  const mayBegin = () =>
+    !isStopping &&
+    flights.size - settling < options.concurrency &&
+    flights.size < options.concurrency * flightsPerCall
 
   /** Begins as many calls as may be under way. */
   const dispatch = () => {
@@ -164,6 +182,17 @@ export const makeReconciler = Effect.fnUntraced(function* (
     const isIdle = flights.size === 0 && queue.size === 0 && !queue.hasMore && meanwhile === undefined
     if (isIdle) idle.openUnsafe()
     else idle.closeUnsafe()
+  }
+
+  /** Once for all that end at the same moment. */
+  const dispatchSoon = () => {
+    if (isDispatchPending) return
+    isDispatchPending = true
+    const now = Effect.sync(() => {
+      isDispatchPending = false
+      dispatch()
+    })
+    Fiber.runIn(fork(Effect.andThen(Effect.yieldNow, now)), scope)
   }
 
   const offer = (record: WorkerRecord) => {
@@ -193,7 +222,7 @@ export const makeReconciler = Effect.fnUntraced(function* (
     const changed = new Map<WorkerId, WorkerRecord>()
     meanwhile = changed
     queue.beginRefill()
-    const limit = laneCapacity + options.concurrency
+    const limit = laneCapacity + options.concurrency * flightsPerCall
     lookedAt = clock.currentTimeMillisUnsafe()
     const due = yield* store.due(lookedAt, limit)
     const isUnknown = (id: WorkerId) => !queue.has(id) && !flights.has(id)
@@ -263,6 +292,9 @@ export const makeReconciler = Effect.fnUntraced(function* (
 
   return {
     flights,
+    get calls() {
+      return flights.size - settling
+    },
     onCommit,
     dispatch,
     expectMore: () => {
@@ -338,9 +370,13 @@ const conclude = (
   const isTooOld = draft.now - (record.failingSince ?? draft.now) >= deadLetterAfter
   if (failure.retryable && !(isCurrent && isTooOld)) {
     postponed(draft, record, report, failure, wait(record, retryAfter, spread, draft.now, options))
-  } else if (isCurrent) failed(draft, record, report, failure)
-  else outrun(draft, record, report)
+  } else if (!isCurrent) outrun(draft, record, report)
+  else if (flight.task === "check" && !report.items.some(foundLost)) unchecked(draft, record, report)
+  else failed(draft, record, report, failure)
 }
+
+/** The scheduler said that it does not have the worker. */
+const foundLost = (item: TimelineItem): boolean => item.type === "call" && item.held === false
 
 /** Growing, capped, and anywhere in the upper half, so that many do not come back at once. In whole milliseconds. */
 const wait = (

@@ -28,6 +28,21 @@ interface Member {
   readonly input: Result.Result<unknown, ItemProblem>
 }
 
+interface NamedInput {
+  readonly input: WorkerInput
+  readonly once: Once | undefined
+}
+
+/** A member and the worker that it is, or what is wrong with it. */
+interface Decoded {
+  readonly member: Member
+  readonly input: Result.Result<NamedInput, ItemProblem>
+}
+
+interface DecodedWorker extends NamedInput {
+  readonly member: Member
+}
+
 /** Takes in a batch. With `wait`, each member's result is told when it is registered, or after so many seconds. */
 export const receiveBatch = Effect.fnUntraced(function* (
   request: HttpServerRequest.HttpServerRequest,
@@ -68,7 +83,9 @@ class Batch {
   array(members: ReadonlyArray<Member>): Effect.Effect<ReadonlyArray<BatchResult>> {
     return this.options.wait === undefined
       ? Effect.map(
-          Effect.forEach(chunksOf(members, HttpLimits.itemsAtOnce), (chunk) => this.takeInAll(chunk, false)),
+          Effect.forEach(chunksOf(members, HttpLimits.itemsAtOnce), (chunk) =>
+            Effect.flatMap(this.decodeAll(chunk), (decoded) => this.takeInAll(decoded, false))
+          ),
           (results) => results.flat()
         )
       : Effect.forEach(members, (member) => this.takeInAndWait(member, false), {
@@ -81,8 +98,13 @@ class Batch {
     return this.options.wait === undefined
       ? Stream.mapArrayEffect(received, (lines) =>
           Effect.forEach(chunksOf(lines, HttpLimits.itemsAtOnce), (chunk) =>
-            this.takeInAll(chunk.map(memberOf), true)
-          ).pipe(Effect.map((results) => [results.flat()] as const))
+            this.decodeAll(chunk.map(memberOf))
+          ).pipe(Effect.map((chunks) => [chunks] as const))
+        ).pipe(
+          // What comes next is decoded while the store is at work.
+          Stream.buffer({ capacity: 1 }),
+          Stream.mapEffect((chunks) => Effect.forEach(chunks, (chunk) => this.takeInAll(chunk, true))),
+          Stream.map((results) => results.flat())
         )
       : Stream.mapEffect(
           received,
@@ -93,18 +115,13 @@ class Batch {
 
   /** Results by position; what is wrong with a member stands in its result. */
   private takeInAll(
-    members: ReadonlyArray<Member>,
+    decoded: ReadonlyArray<Decoded>,
     isPatient: boolean
   ): Effect.Effect<ReadonlyArray<BatchResult>> {
     return Effect.gen({ self: this }, function* () {
       const results = new Map<Member, BatchResult>()
-      let left: Array<{
-        readonly member: Member
-        readonly input: WorkerInput
-        readonly once: Once | undefined
-      }> = []
-      for (const member of members) {
-        const input = yield* Effect.result(this.decode(member))
+      let left: Array<DecodedWorker> = []
+      for (const { input, member } of decoded) {
         if (Result.isFailure(input)) results.set(member, refused(member, input.failure))
         else left.push({ member, ...input.success })
       }
@@ -121,7 +138,7 @@ class Batch {
           for (const { member } of left) results.set(member, refused(member, problem))
           break
         }
-        const full: typeof left = []
+        const full: Array<DecodedWorker> = []
         left.forEach((one, position) => {
           const outcome = outcomes.success[position]
           if (outcome === undefined) return
@@ -132,7 +149,7 @@ class Batch {
         left = full
         if (left.length > 0) yield* this.fleet.room
       }
-      return members.flatMap((member) => results.get(member) ?? [])
+      return decoded.flatMap(({ member }) => results.get(member) ?? [])
     })
   }
 
@@ -153,6 +170,12 @@ class Batch {
         onSuccess: (accepted) => taken(member, isRegistered(accepted) ? 200 : 202, accepted),
         onFailure: (problem) => refused(member, problem)
       })
+    )
+  }
+
+  private decodeAll(members: ReadonlyArray<Member>): Effect.Effect<ReadonlyArray<Decoded>> {
+    return Effect.forEach(members, (member) =>
+      Effect.map(Effect.result(this.decode(member)), (input) => ({ member, input }))
     )
   }
 
