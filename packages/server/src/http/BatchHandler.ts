@@ -28,21 +28,6 @@ interface Member {
   readonly input: Result.Result<unknown, ItemProblem>
 }
 
-interface NamedInput {
-  readonly input: WorkerInput
-  readonly once: Once | undefined
-}
-
-/** A member and the worker that it is, or what is wrong with it. */
-interface Decoded {
-  readonly member: Member
-  readonly input: Result.Result<NamedInput, ItemProblem>
-}
-
-interface DecodedWorker extends NamedInput {
-  readonly member: Member
-}
-
 /** Takes in a batch. With `wait`, each member's result is told when it is registered, or after so many seconds. */
 export const receiveBatch = Effect.fnUntraced(function* (
   request: HttpServerRequest.HttpServerRequest,
@@ -83,9 +68,7 @@ class Batch {
   array(members: ReadonlyArray<Member>): Effect.Effect<ReadonlyArray<BatchResult>> {
     return this.options.wait === undefined
       ? Effect.map(
-          Effect.forEach(chunksOf(members, HttpLimits.itemsAtOnce), (chunk) =>
-            Effect.flatMap(this.decodeAll(chunk), (decoded) => this.takeInAll(decoded, false))
-          ),
+          Effect.forEach(chunksOf(members, HttpLimits.itemsAtOnce), (chunk) => this.takeInAll(chunk, false)),
           (results) => results.flat()
         )
       : Effect.forEach(members, (member) => this.takeInAndWait(member, false), {
@@ -98,13 +81,8 @@ class Batch {
     return this.options.wait === undefined
       ? Stream.mapArrayEffect(received, (lines) =>
           Effect.forEach(chunksOf(lines, HttpLimits.itemsAtOnce), (chunk) =>
-            this.decodeAll(chunk.map(memberOf))
-          ).pipe(Effect.map((chunks) => [chunks] as const))
-        ).pipe(
-          // What comes next is decoded while the store is at work.
-          Stream.buffer({ capacity: 1 }),
-          Stream.mapEffect((chunks) => Effect.forEach(chunks, (chunk) => this.takeInAll(chunk, true))),
-          Stream.map((results) => results.flat())
+            this.takeInAll(chunk.map(memberOf), true)
+          ).pipe(Effect.map((results) => [results.flat()] as const))
         )
       : Stream.mapEffect(
           received,
@@ -115,13 +93,18 @@ class Batch {
 
   /** Results by position; what is wrong with a member stands in its result. */
   private takeInAll(
-    decoded: ReadonlyArray<Decoded>,
+    members: ReadonlyArray<Member>,
     isPatient: boolean
   ): Effect.Effect<ReadonlyArray<BatchResult>> {
     return Effect.gen({ self: this }, function* () {
       const results = new Map<Member, BatchResult>()
-      let left: Array<DecodedWorker> = []
-      for (const { input, member } of decoded) {
+      let left: Array<{
+        readonly member: Member
+        readonly input: WorkerInput
+        readonly once: Once | undefined
+      }> = []
+      for (const member of members) {
+        const input = yield* Effect.result(this.decode(member))
         if (Result.isFailure(input)) results.set(member, refused(member, input.failure))
         else left.push({ member, ...input.success })
       }
@@ -138,7 +121,7 @@ class Batch {
           for (const { member } of left) results.set(member, refused(member, problem))
           break
         }
-        const full: Array<DecodedWorker> = []
+        const full: typeof left = []
         left.forEach((one, position) => {
           const outcome = outcomes.success[position]
           if (outcome === undefined) return
@@ -149,7 +132,7 @@ class Batch {
         left = full
         if (left.length > 0) yield* this.fleet.room
       }
-      return decoded.flatMap(({ member }) => results.get(member) ?? [])
+      return members.flatMap((member) => results.get(member) ?? [])
     })
   }
 
@@ -170,12 +153,6 @@ class Batch {
         onSuccess: (accepted) => taken(member, isRegistered(accepted) ? 200 : 202, accepted),
         onFailure: (problem) => refused(member, problem)
       })
-    )
-  }
-
-  private decodeAll(members: ReadonlyArray<Member>): Effect.Effect<ReadonlyArray<Decoded>> {
-    return Effect.forEach(members, (member) =>
-      Effect.map(Effect.result(this.decode(member)), (input) => ({ member, input }))
     )
   }
 
