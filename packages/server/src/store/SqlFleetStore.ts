@@ -31,13 +31,10 @@ export const makeSqlFleetStore = (database: StoreDatabase, attempt: Attempt): Fl
     { keys, workerIds }: ReadSet,
     decide: (found: Found) => Decision<A>
   ): Effect.fn.Return<A, SqlError.SqlError> {
-    const [found, foundNotes, latest] = yield* Effect.all(
-      [workers.find(workerIds), notes.find(keys), state.read],
-      { concurrency: "unbounded" }
-    )
-    const known = byId(found)
+    const known = byId(yield* workers.find(workerIds))
+    const latest = yield* state.read
     const records = new Map(Array.from(known, ([id, { record }]) => [id, record]))
-    const decision = decide({ records, notes: foundNotes })
+    const decision = decide({ records, notes: yield* notes.find(keys) })
     yield* commit(decision, yield* withUnread(known, workerIds, decision), latest)
     return decision.value
   })

@@ -55,9 +55,9 @@ export class SqliteWriter {
    */
   ask(step: Step): Effect.Effect<unknown, SqlError.SqlError> {
     return Effect.callback<unknown, SqlError.SqlError>((resume) => {
-      if (this.ended !== undefined) return resume(Effect.fail(toSqlError(this.ended)))
       const steps = this.postponed
       this.postponed = []
+      if (this.ended !== undefined) return resume(Effect.fail(toSqlError(this.ended)))
       steps.push(step)
       this.waiting.push(resume)
       this.post(steps)
