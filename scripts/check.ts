@@ -13,6 +13,7 @@ const steps = [
   { script: "lint", onFailure: "fix the code; .oxlintrc.json says which package may import what" },
   { script: "format:check", onFailure: "run `pnpm format`" },
   { script: "unused", onFailure: "remove what nothing uses, or name it in knip.json" },
+  { script: "proto:check", onFailure: "run `pnpm proto`, and mend what it says of the .proto files" },
   { script: "docs", onFailure: "fix the documents" }
 ]
 

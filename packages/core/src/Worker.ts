@@ -208,6 +208,13 @@ export class Worker extends Schema.Class<Worker>("@muster/core/Worker")({
         )
       )
     )
+
+  /**
+   * A worker from what somebody else keeps, such as a scheduler that lists its workers; none where it is not one
+   * within its bounds. Counts nowhere.
+   */
+  static readonly decodeOption = (input: unknown): Option.Option<Worker> =>
+    Option.orElse(Option.fromUndefinedOr(decodeQuickly(input, Date.now)), () => decodeOption(input))
 }
 
 const maximumIssues = 100
@@ -313,6 +320,7 @@ const decodeQuickly = (input: unknown, now: () => number): Worker | undefined =>
 }
 
 const decodeStrictly = Schema.decodeUnknownSync(Worker)
+const decodeOption = Schema.decodeUnknownOption(Worker)
 
 /** A worker from JSON that was written as `Worker` encodes it. Anything else is a defect. */
 export const workerFromJson = (json: string): Worker => {

@@ -1,17 +1,21 @@
 /**
  * From the value of `--scheduler` to the scheduler it names. Every command that drives a scheduler itself goes
- * through here, so that all of them know the same ones.
+ * through here, so that all of them know the same ones. An adapter is loaded when it is named.
  */
 import { EmbeddedScheduler, SchedulerPort } from "@muster/core"
-import { Layer } from "effect"
+import { Config, Effect, FileSystem, Layer, Option } from "effect"
+import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
+import type { TlsOptions } from "./schedulers/Grpc.ts"
+import type { InvalidSchedulerOptions } from "./schedulers/InvalidSchedulerOptions.ts"
 import { WrongUsage } from "./WrongUsage.ts"
 
 /** The scheduler that is used where none is named. */
 export const defaultScheduler = "embedded"
 
 /**
- * The scheduler that `spec` names: in this version `embedded`, which lives in this process and forgets with it.
- * Building the layer fails with {@link WrongUsage} for anything else.
+ * The scheduler that `spec` names: `embedded`, which lives in this process and forgets with it, or
+ * `grpc://HOST:PORT[,HOST:PORT…]` and `grpcs://…`. Building the layer fails with {@link WrongUsage} for anything
+ * else, and for settings that make no sense.
  *
  * @example
  * ```ts
@@ -19,15 +23,97 @@ export const defaultScheduler = "embedded"
  * import { Layer } from "effect"
  * import { schedulerLayer } from "./Schedulers.ts"
  *
- * const registration = WorkerRegistration.layer.pipe(Layer.provide(schedulerLayer("embedded")))
+ * const registration = WorkerRegistration.layer.pipe(Layer.provide(schedulerLayer("grpc://127.0.0.1:7071")))
  * ```
  */
-export const schedulerLayer = (spec: string): Layer.Layer<SchedulerPort, WrongUsage> =>
-  spec === defaultScheduler ? EmbeddedScheduler.layer : Layer.effect(SchedulerPort, unsupported(spec))
+export const schedulerLayer = (spec: string): Layer.Layer<SchedulerPort, WrongUsage> => {
+  if (spec === defaultScheduler) return EmbeddedScheduler.layer
+  const [, scheme = "", rest = ""] = /^([a-z+]+):\/\/(.*)$/.exec(spec) ?? []
+  const adapter = adapters.get(scheme)
+  return adapter === undefined
+    ? refuse(
+        `--scheduler (MUSTER_SCHEDULER) ${quoted(spec)} is not supported: this version of muster has ${known}`
+      )
+    : adapter(rest, spec)
+}
 
-const unsupported = (spec: string) =>
-  new WrongUsage({
-    message:
-      `--scheduler (MUSTER_SCHEDULER) ${JSON.stringify(spec.slice(0, 100))} is not supported: ` +
-      `this version of muster has "${defaultScheduler}"`
-  })
+/** From what stands after the `//` to the scheduler. */
+type Adapter = (rest: string, spec: string) => Layer.Layer<SchedulerPort, WrongUsage>
+
+const grpc =
+  (isEncrypted: boolean): Adapter =>
+  (rest, spec) =>
+    Layer.unwrap(
+      Effect.gen(function* () {
+        const addresses = yield* parseAddresses(rest, spec)
+        const tls = isEncrypted ? yield* tlsFromVariables : undefined
+        const { layer } = yield* Effect.promise(() => import("./schedulers/Grpc.ts"))
+        return invalidOptionsAreUsage(layer({ addresses, tls }))
+      })
+    )
+
+const adapters: ReadonlyMap<string, Adapter> = new Map([
+  ["grpc", grpc(false)],
+  ["grpcs", grpc(true)]
+])
+
+const known = `"${defaultScheduler}", grpc://HOST:PORT and grpcs://HOST:PORT`
+
+const quoted = (spec: string) => JSON.stringify(spec.slice(0, 100))
+
+const refuse = (message: string) => Layer.effect(SchedulerPort, Effect.fail(new WrongUsage({ message })))
+
+const invalidOptionsAreUsage = <A>(
+  layer: Layer.Layer<A, InvalidSchedulerOptions>
+): Layer.Layer<A, WrongUsage> =>
+  Layer.catchTag(layer, "InvalidSchedulerOptions", ({ message }) =>
+    Layer.unwrap(Effect.fail(new WrongUsage({ message: `--scheduler (MUSTER_SCHEDULER): ${message}` })))
+  )
+
+const addressPattern = /^(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):(\d{1,5})$/
+
+/** `HOST:PORT`, or several of them with commas between. */
+const parseAddresses = (rest: string, spec: string): Effect.Effect<ReadonlyArray<string>, WrongUsage> => {
+  const addresses = rest.split(",")
+  const isAddress = (address: string) => {
+    const port = Number(addressPattern.exec(address)?.[1] ?? 0)
+    return port >= 1 && port <= 65_535
+  }
+  return addresses.every(isAddress)
+    ? Effect.succeed(addresses)
+    : Effect.fail(
+        new WrongUsage({
+          message: `--scheduler (MUSTER_SCHEDULER) ${quoted(spec)}: after :// comes HOST:PORT, or several with commas between`
+        })
+      )
+}
+
+/** `MUSTER_SCHEDULER_CA`, `_CERT` and `_KEY` name files, PEM; `_SERVER_NAME` is the name in the certificate. */
+const tlsFromVariables = Effect.gen(function* () {
+  const ca = yield* fileOf("MUSTER_SCHEDULER_CA")
+  const cert = yield* fileOf("MUSTER_SCHEDULER_CERT")
+  const key = yield* fileOf("MUSTER_SCHEDULER_KEY")
+  const serverName = yield* textOf("MUSTER_SCHEDULER_SERVER_NAME")
+  if ((cert === undefined) !== (key === undefined)) {
+    return yield* new WrongUsage({ message: "MUSTER_SCHEDULER_CERT and MUSTER_SCHEDULER_KEY go together" })
+  }
+  return { ca, cert, key, serverName } satisfies TlsOptions
+})
+
+const textOf = (name: string): Effect.Effect<string | undefined, WrongUsage> =>
+  Config.option(Config.String(name)).pipe(
+    Effect.map((text) => Option.getOrUndefined(text) || undefined),
+    Effect.mapError(({ message }) => new WrongUsage({ message }))
+  )
+
+const fileOf = Effect.fnUntraced(function* (name: string) {
+  const path = yield* textOf(name)
+  if (path === undefined) return undefined
+  return yield* FileSystem.FileSystem.pipe(
+    Effect.flatMap((files) => files.readFileString(path)),
+    Effect.mapError(
+      (error) => new WrongUsage({ message: `${name}: ${path} cannot be read: ${error.message}` })
+    ),
+    Effect.provide(NodeFileSystem.layer)
+  )
+})

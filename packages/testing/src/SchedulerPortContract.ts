@@ -82,40 +82,36 @@ export const schedulerPortContract = <E>(
   const has = (capability: SchedulerCapability) => capabilities.includes(capability)
   const canLook = has("get") || has("list")
 
-  describe(`${name} is a SchedulerPort`, () => {
-    withLayer(layer, { excludeTestServices: clock === "live", timeout })((it) => {
-      const test: DeclareTest = (behaviour, body) =>
-        it.effect(
-          behaviour,
-          () => Effect.flatMap(PortTrial.make(ids, storage), body),
-          Duration.toMillis(timeout)
-        )
+  // Named: a layer without a name is closed when the tests end that stand in it directly.
+  withLayer(layer, { excludeTestServices: clock === "live", timeout })(`${name} is a SchedulerPort`, (it) => {
+    const test: DeclareTest = (behaviour, body) =>
+      it.effect(
+        behaviour,
+        () => Effect.flatMap(PortTrial.make(ids, storage), body),
+        Duration.toMillis(timeout)
+      )
 
-      test("has exactly the optional parts that it was declared with", ({ port }) =>
-        Effect.sync(() =>
-          assert.deepStrictEqual(
-            Array.from(port.capabilities).toSorted(),
-            Array.from(capabilities).toSorted()
-          )
-        ))
-      const section = (title: string, ...groups: ReadonlyArray<Group>) => declare(title, groups, test)
-      section("register and unregister", [testSingleCalls, true], [testStateOfSingleCalls, canLook])
-      section(
-        "generations",
-        [testGenerations, comparesGenerations],
-        [testStateOfRefusals, comparesGenerations && canLook],
-        [testRememberedUnregistrations, comparesGenerations && remembersUnregistrations]
-      )
-      section(
-        "registerBatch",
-        [testBatches, has("registerBatch")],
-        [testStateOfBatches, has("registerBatch") && canLook],
-        [testMixedBatch, has("registerBatch") && comparesGenerations]
-      )
-      section("get", [testGet, has("get")])
-      section("list", [testList(options.listed ?? 300), has("list")])
-      section("health", [testHealth, has("health")])
-    })
+    test("has exactly the optional parts that it was declared with", ({ port }) =>
+      Effect.sync(() =>
+        assert.deepStrictEqual(Array.from(port.capabilities).toSorted(), Array.from(capabilities).toSorted())
+      ))
+    const section = (title: string, ...groups: ReadonlyArray<Group>) => declare(title, groups, test)
+    section("register and unregister", [testSingleCalls, true], [testStateOfSingleCalls, canLook])
+    section(
+      "generations",
+      [testGenerations, comparesGenerations],
+      [testStateOfRefusals, comparesGenerations && canLook],
+      [testRememberedUnregistrations, comparesGenerations && remembersUnregistrations]
+    )
+    section(
+      "registerBatch",
+      [testBatches, has("registerBatch")],
+      [testStateOfBatches, has("registerBatch") && canLook],
+      [testMixedBatch, has("registerBatch") && comparesGenerations]
+    )
+    section("get", [testGet, has("get")])
+    section("list", [testList(options.listed ?? 300), has("list")])
+    section("health", [testHealth, has("health")])
   })
 }
 

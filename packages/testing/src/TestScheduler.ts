@@ -6,6 +6,7 @@ import { Cause, Context, Duration, Effect, Exit, Fiber, Layer, Option, Stream, S
 import {
   EmbeddedScheduler,
   type HeldWorker,
+  RateLimit,
   type SchedulerCapability,
   type SchedulerError,
   type SchedulerImplementation,
@@ -15,7 +16,6 @@ import {
   WorkerId
 } from "@muster/core"
 import { type BegunCall, type CallDetails, CallLog, type Operation, type RecordedCall } from "./CallLog.ts"
-import { RateLimit } from "./RateLimit.ts"
 import {
   type Always,
   type Answer,
