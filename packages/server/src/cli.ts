@@ -18,15 +18,21 @@ const muster = Command.make("muster").pipe(
 )
 
 const loadOthers = Effect.promise(() =>
-  Promise.all([import("./commands/register.ts"), import("./commands/unregister.ts")])
+  Promise.all([
+    import("./commands/register.ts"),
+    import("./commands/unregister.ts"),
+    import("./commands/scheduler.ts")
+  ])
 )
 
 /** The service starts without loading what the other commands need, which is more than half of everything. */
 const runCommand = (args: ReadonlyArray<string>) =>
   args[0] === serve.name
     ? Command.runWith(Command.withSubcommands(muster, [serve]), { version })(args)
-    : Effect.flatMap(loadOthers, ([{ register }, { unregister }]) =>
-        Command.runWith(Command.withSubcommands(muster, [serve, register, unregister]), { version })(args)
+    : Effect.flatMap(loadOthers, ([{ register }, { unregister }, { scheduler }]) =>
+        Command.runWith(Command.withSubcommands(muster, [serve, register, unregister, scheduler]), {
+          version
+        })(args)
       )
 
 const levels = ["All", "Trace", "Debug", "Info", "Warn", "Error", "Fatal", "None"] as const

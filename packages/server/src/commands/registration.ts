@@ -24,8 +24,8 @@ export const registrationLayer = (
   config: ReturnType<typeof configuration>
 ): Layer.Layer<WorkerRegistration, WrongUsage> =>
   WorkerRegistration.layer.pipe(
-    Layer.provide(config),
     Layer.provide(schedulerLayer(scheduler)),
+    Layer.provide(config),
     wrongConfigurationIsUsage
   )
 

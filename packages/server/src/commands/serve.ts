@@ -1,17 +1,12 @@
 /**
  * `muster serve`: runs the service. What it needs is loaded when it runs, so that other commands start faster.
  */
-import { Effect, Layer, Logger, Schema } from "effect"
+import { Effect } from "effect"
 import { Command, Flag } from "effect/cli"
-import { maximumPort, resolveSettings } from "../ServeSettings.ts"
+import { resolveSettings } from "../ServeSettings.ts"
 import { defaultStore } from "../store/Stores.ts"
-
-const portRule = `a port, a whole number from 0 to ${maximumPort}`
-
-const Port = Schema.Finite.check(
-  Schema.isInt({ expected: portRule }),
-  Schema.isBetween({ minimum: 0, maximum: maximumPort }, { expected: portRule })
-)
+import { Port } from "./Port.ts"
+import { serviceLogger } from "./serviceLogger.ts"
 
 const flags = {
   host: Flag.String("host").pipe(
@@ -27,7 +22,9 @@ const flags = {
   ),
   scheduler: Flag.String("scheduler").pipe(
     Flag.withMetavar("SCHEDULER"),
-    Flag.withDescription("The scheduler to register workers with (MUSTER_SCHEDULER); embedded if not given"),
+    Flag.withDescription(
+      "The scheduler to register workers with (MUSTER_SCHEDULER), such as grpc://HOST:PORT; embedded if not given"
+    ),
     Flag.optional
   ),
   store: Flag.String("store").pipe(
@@ -45,7 +42,7 @@ export const serve = Command.make(
   Effect.fnUntraced(function* (flags) {
     const settings = yield* resolveSettings(flags)
     const { runService } = yield* Effect.promise(() => import("../Service.ts"))
-    yield* Effect.provide(runService(settings), logger)
+    yield* Effect.provide(runService(settings), serviceLogger)
   })
 ).pipe(
   Command.withDescription(
@@ -57,9 +54,4 @@ export const serve = Command.make(
     { command: "muster serve", description: "Listen on http://127.0.0.1:7070 with the embedded scheduler" },
     { command: "MUSTER_HOST=0.0.0.0 muster serve --port 8080", description: "Listen on all addresses" }
   ])
-)
-
-/** For people on a terminal, one JSON object per line for programs. */
-const logger: Layer.Layer<never> = Layer.suspend(() =>
-  Logger.layer([process.stdout.isTTY ? Logger.consolePretty() : Logger.consoleJson])
 )

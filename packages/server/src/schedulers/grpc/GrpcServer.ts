@@ -100,7 +100,14 @@ export const serveGrpc = Effect.fnUntraced(function* (
   return yield* Effect.callback<number, CannotListen>((resume) => {
     server.bindAsync(`${host.includes(":") ? `[${host}]` : host}:${port}`, credentials, (error, bound) =>
       resume(
-        error === null ? Effect.succeed(bound) : Effect.fail(new CannotListen({ message: error.message }))
+        error === null
+          ? Effect.succeed(bound)
+          : Effect.fail(
+              CannotListen.from(host, port, {
+                code: /E[A-Z]{3,}/.exec(error.message)?.[0] ?? "",
+                message: error.message
+              })
+            )
       )
     )
   })

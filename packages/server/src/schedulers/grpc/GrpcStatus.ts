@@ -81,10 +81,18 @@ export class GrpcStatus {
 /** Far more than anybody reads; a server may send as much as a message holds. */
 const longestMessage = 1000
 
+/** The message, without what the gRPC library says around the one thing that matters to a person. */
+const toWords = (message: string): string => {
+  const cause = /^No connection established\. Last error: (?:Error: )?(.*?)(?:\. Resolution note: .*)?$/.exec(
+    message
+  )
+  const words = cause?.[1] ?? message
+  return words.length > longestMessage ? `${words.slice(0, longestMessage)}…` : words
+}
+
 /** The failure of a call that was given `timeout` to be answered in. */
 export const toSchedulerError = (status: GrpcStatus, timeout?: Duration.Duration): SchedulerError => {
-  const text =
-    status.message.length > longestMessage ? `${status.message.slice(0, longestMessage)}…` : status.message
+  const text = toWords(status.message)
   const message = text === "" ? status.code : `${status.code}: ${text}`
   switch (meanings[status.code]) {
     case "unavailable":

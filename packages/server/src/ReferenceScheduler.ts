@@ -1,0 +1,56 @@
+/**
+ * `muster scheduler`: the embedded scheduler in a process of its own, served over gRPC.
+ */
+import { logVerbosity, setLogVerbosity } from "@grpc/grpc-js"
+import { EmbeddedScheduler } from "@muster/core"
+import { Duration, Effect, type FileSystem, type Path, type PlatformError, type Scope } from "effect"
+import type { CannotListen } from "./http/CannotListen.ts"
+import { serveGrpc } from "./schedulers/grpc/GrpcServer.ts"
+import { type Misbehaviour, misbehave } from "./schedulers/grpc/Misbehaviour.ts"
+import { openJournal } from "./schedulers/grpc/SchedulerJournal.ts"
+import { Termination } from "./Termination.ts"
+import { version } from "./version.ts"
+import { WrongUsage } from "./WrongUsage.ts"
+
+export interface ReferenceSchedulerSettings {
+  readonly host: string
+  readonly port: number
+  /** The file that keeps its memory; absent: nothing does. */
+  readonly state: string | undefined
+  readonly flaws: Misbehaviour
+}
+
+/** Runs until the process is told to end. */
+export const runReferenceScheduler = Effect.fnUntraced(function* ({
+  flaws,
+  host,
+  port,
+  state
+}: ReferenceSchedulerSettings): Effect.fn.Return<
+  void,
+  CannotListen | WrongUsage,
+  FileSystem.FileSystem | Path.Path | Scope.Scope | Termination
+> {
+  const { requested } = yield* Termination
+  const { port: embedded, size } = EmbeddedScheduler.make()
+  // Otherwise the library writes its own words to standard error, beside the log.
+  setLogVerbosity(logVerbosity.NONE)
+  const cannotUse = ({ message }: PlatformError.PlatformError) =>
+    new WrongUsage({ message: `--state ${state} cannot be used: ${message}` })
+  const journal =
+    state === undefined ? undefined : yield* Effect.mapError(openJournal(embedded, state), cannotUse)
+  const listening = yield* serveGrpc(misbehave(journal?.port ?? embedded, flaws), { host, port })
+  if (journal !== undefined) yield* Effect.mapError(journal.begin, cannotUse)
+  yield* Effect.logInfo(`muster scheduler ${version} listens on grpc://${host}:${listening}`).pipe(
+    Effect.annotateLogs({
+      workers: yield* size,
+      state: state ?? "none: it forgets when it ends",
+      latency: Duration.format(flaws.latency ?? Duration.zero),
+      failRate: flaws.failRate ?? 0,
+      rejectRate: flaws.rejectRate ?? 0,
+      maxRate: flaws.maxRate ?? "none"
+    })
+  )
+  const signal = yield* requested
+  yield* Effect.logInfo(`Received ${signal}; stopping with ${yield* size} workers`)
+})
