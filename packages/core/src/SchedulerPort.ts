@@ -75,7 +75,10 @@ export interface SchedulerImplementation {
 export class SchedulerPort extends Context.Service<
   SchedulerPort,
   SchedulerImplementation & {
-    /** Which of the optional parts this scheduler has. */
+    /**
+     * Which of the optional parts this scheduler has, as far as is known now: one across a network may turn out not to
+     * have a part that its adapter has.
+     */
     readonly capabilities: ReadonlySet<SchedulerCapability>
   }
 >()("@muster/core/SchedulerPort") {

@@ -2,8 +2,8 @@ import { assert, describe, it } from "@effect/vitest"
 import { TestFleet, TestScheduler } from "@muster/testing"
 import { Duration, Effect, Option, References, Stream } from "effect"
 import { TestClock } from "effect/testing"
-import { SchedulerUnavailable } from "../SchedulerError.ts"
-import { SchedulerPort } from "../SchedulerPort.ts"
+import { SchedulerRejected, SchedulerUnavailable } from "../SchedulerError.ts"
+import { type SchedulerCapability, SchedulerPort } from "../SchedulerPort.ts"
 import { Worker, WorkerId } from "../Worker.ts"
 import type { FleetOptions } from "./FleetOptions.ts"
 
@@ -61,6 +61,34 @@ describe("a comparison with the scheduler", () => {
       yield* aComparison
       assert.deepInclude(yield* report(test), { held: 1, lost: 0, ghosts: 0, unknown: 0, error: undefined })
       assert.strictEqual(test.store.count("modify"), before)
+    })
+  )
+
+  it.effect("is not made with a scheduler that has turned out to have no list, until it may have one", () =>
+    Effect.gen(function* () {
+      const capabilities = new Set<SchedulerCapability>(["list"])
+      let isReplaced = false
+      const missing = new SchedulerRejected({ message: "no such method", code: "unimplemented" })
+      const test = yield* make({}, (port) => ({
+        ...port,
+        list: Stream.unwrap(
+          Effect.sync(() => {
+            if (isReplaced) return Stream.empty
+            capabilities.delete("list")
+            return Stream.fail(missing)
+          })
+        ),
+        capabilities
+      }))
+      yield* aComparison
+      assert.deepInclude(yield* report(test), { error: "no such method" })
+      const { endedAt } = yield* report(test)
+      yield* aComparison
+      assert.strictEqual((yield* report(test)).endedAt, endedAt)
+      isReplaced = true
+      capabilities.add("list")
+      yield* aComparison
+      assert.isUndefined((yield* report(test)).error)
     })
   )
 

@@ -55,7 +55,8 @@ export const makeDrift = Effect.fnUntraced(function* (
   counts: FleetCounts,
   groupCommit: Pick<GroupCommit, "commit">
 ) {
-  const { list } = yield* SchedulerPort
+  const scheduler = yield* SchedulerPort
+  const { list } = scheduler
   const { attemptTimeout } = yield* RegistrationConfig
   const store = yield* FleetStore
   const asked = Latch.makeUnsafe(true)
@@ -76,6 +77,8 @@ export const makeDrift = Effect.fnUntraced(function* (
     const interval = isDone ? options.driftInterval : Duration.min(options.driftInterval, soon)
     yield* Effect.timeoutOption(asked.await, Duration.times(interval, jitter))
     asked.closeUnsafe()
+    // It has said that it has no list; whether it has one by now is asked when its adapter forgets that.
+    if (latest !== undefined && !scheduler.capabilities.has("list")) return yield* Effect.sleep(pause)
     latest = yield* compare
     yield* tell(latest)
     yield* Effect.sleep(pause)

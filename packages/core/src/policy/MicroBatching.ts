@@ -52,7 +52,13 @@ const make = (options: MicroBatchingOptions = {}) => {
   return (port: SchedulerPort["Service"]): SchedulerPort["Service"] => {
     if (!canBatch(port)) return port
     const batching = new Batching(port, limits)
-    return { ...port, register: (worker, options) => batching.register(worker, options) }
+    return {
+      ...port,
+      register: (worker, options) => batching.register(worker, options),
+      get capabilities() {
+        return port.capabilities
+      }
+    }
   }
 }
 

@@ -43,6 +43,8 @@ export const SchedulerHandlers = HttpApiBuilder.group(
       maxRetryDelay: toText(fleet.options.maxRetryDelay)
     }
 
+    const cannotList = () => new NotSupported({ detail: `The ${adapter} scheduler cannot list its workers.` })
+
     return handlers
       .handle(
         "getScheduler",
@@ -65,10 +67,14 @@ export const SchedulerHandlers = HttpApiBuilder.group(
         "listSchedulerWorkers",
         Effect.fnUntraced(function* ({ query }) {
           if (port.list === undefined) {
-            return yield* new NotSupported({ detail: `The ${adapter} scheduler cannot list its workers.` })
+            return yield* cannotList()
           }
           const from = yield* readCursor(query.cursor)
-          const page = yield* pageOf(port.list, from, query.limit ?? HttpLimits.pageDefault)
+          const page = yield* Effect.catchTag(
+            pageOf(port.list, from, query.limit ?? HttpLimits.pageDefault),
+            "SchedulerFailure",
+            (problem) => Effect.fail(port.capabilities.has("list") ? problem : cannotList())
+          )
           return {
             items: page.items.map(({ generation, worker }) => ({ worker, generation: generation ?? null })),
             nextCursor: page.hasMore ? writeCursor(from.offset, page.items) : null,

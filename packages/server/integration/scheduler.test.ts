@@ -1,0 +1,203 @@
+/**
+ * `muster scheduler` as a process, and the service in front of it.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import { existsSync, mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { afterAll } from "vitest"
+import { Muster, type RunOptions, Service, worker } from "./ServiceProcess.ts"
+
+const folder = mkdtempSync(join(tmpdir(), "muster-scheduler-"))
+afterAll(() => rmSync(folder, { recursive: true }))
+
+class Scheduler extends Muster {
+  url = ""
+
+  static async start(flags: ReadonlyArray<string>, options: RunOptions = {}): Promise<Scheduler> {
+    const port = flags.includes("--port") ? [] : ["--port", "0"]
+    const scheduler = new Scheduler(["scheduler", ...port, ...flags], { cwd: folder, ...options })
+    const [, url = ""] = await scheduler.printed(/listens on (grpc:\/\/[^\s"]+)/)
+    scheduler.url = url
+    return scheduler
+  }
+
+  get port(): string {
+    return String(new URL(this.url).port)
+  }
+
+  async kill(): Promise<void> {
+    this.signal("SIGKILL")
+    await this.exit()
+  }
+}
+
+const register = async (scheduler: Scheduler, args: ReadonlyArray<string>, env: RunOptions["env"] = {}) => {
+  await using muster = new Muster(["register", ...args, "--scheduler", scheduler.url, "--json"], { env })
+  await muster.exit()
+  return JSON.parse(muster.output)
+}
+
+const fleet = join(import.meta.dirname, "../../../examples/fleet/workers.ndjson")
+
+const serve = (scheduler: Scheduler, env: RunOptions["env"] = {}) =>
+  Service.start({ args: ["--scheduler", scheduler.url], env })
+
+/** Asks until the answer is as it should be. */
+const until = async <A>(ask: () => Promise<A>, isSo: (answer: A) => boolean): Promise<A> => {
+  for (;;) {
+    const answer = await ask()
+    if (isSo(answer)) return answer
+    await new Promise((resolve) => setTimeout(resolve, 50))
+  }
+}
+
+const held = async (service: Service): Promise<number> =>
+  (await service.fetch("/v1/scheduler/workers?limit=1")).json?.total
+
+describe("muster scheduler", () => {
+  it("keeps what it holds, even when it is killed", async () => {
+    const state = ["--state", join(folder, "kept/state.ndjson")]
+    await using first = await Scheduler.start(state)
+    assert.deepInclude(await register(first, [fleet]), { registered: 4, failed: 0 })
+    await first.kill()
+    await using second = await Scheduler.start(state)
+    await second.printed(/"workers":4/)
+    await using service = await serve(second)
+    assert.strictEqual(await held(service), 4)
+  })
+
+  it("forgets with --amnesia, and writes nothing", async () => {
+    await using first = await Scheduler.start(["--amnesia"])
+    assert.deepInclude(await register(first, [fleet]), { registered: 4 })
+    await first.kill()
+    await using second = await Scheduler.start(["--amnesia", "--port", first.port])
+    await second.printed(/"workers":0/)
+    assert.isFalse(existsSync(join(folder, ".muster")))
+  })
+
+  it("does not start beside another, and leaves its memory alone", async () => {
+    await using first = await Scheduler.start(["--state", "one.ndjson"])
+    await using second = new Muster(["scheduler", "--port", first.port, "--state", "one.ndjson"], {
+      cwd: folder
+    })
+    assert.strictEqual(await second.exit(), 1)
+    assert.match(
+      second.errors,
+      /^muster cannot listen on 127\.0\.0\.1:\d+: something else listens there already/
+    )
+    assert.deepInclude(await register(first, [fleet]), { registered: 4 })
+    await first.kill()
+    await using third = await Scheduler.start(["--state", "one.ndjson"])
+    await third.printed(/"workers":4/)
+  })
+
+  it.each([
+    ["--latency", "20x", /--latency: "20x"\. Expected a duration such as 20ms/],
+    ["--fail-rate", "1.5", /a share from 0 to 1/],
+    ["--max-rate", "0", /a whole number, 1 or more/]
+  ])("refuses %s %s", async (flag, value, message) => {
+    await using muster = new Muster(["scheduler", flag, value])
+    assert.strictEqual(await muster.exit(), 2)
+    assert.match(muster.errors, message)
+  })
+
+  it("is slow, fails and refuses as it is told", async () => {
+    await using slow = await Scheduler.start(["--amnesia", "--latency", "200ms"])
+    const { durationMs } = await register(slow, [fleet, "--concurrency", "4"])
+    assert.isAtLeast(durationMs.p50, 200)
+
+    await using failing = await Scheduler.start(["--amnesia", "--fail-rate", "1"])
+    const unavailable = await register(failing, [fleet], {
+      MUSTER_MAX_RETRIES: "1",
+      MUSTER_BASE_BACKOFF: "1 millis"
+    })
+    assert.deepInclude(unavailable, { registered: 0, failed: 4, retries: 4 })
+
+    await using refusing = await Scheduler.start(["--amnesia", "--reject-rate", "1"])
+    assert.deepInclude(await register(refusing, [fleet]), { registered: 0, failed: 4, retries: 0 })
+  })
+
+  it("takes no more than --max-rate a second, and says when to come again", async () => {
+    await using scheduler = await Scheduler.start(["--amnesia", "--max-rate", "2"])
+    const { elapsedMs, failed, registered, retries } = await register(scheduler, [fleet])
+    assert.deepStrictEqual({ registered, failed }, { registered: 4, failed: 0 })
+    assert.isAtLeast(retries, 2)
+    assert.isAtLeast(elapsedMs, 990)
+  })
+
+  it("ends with 0 when it is asked to, though clients are connected", async () => {
+    await using scheduler = await Scheduler.start(["--amnesia"])
+    await using service = await serve(scheduler)
+    assert.strictEqual(await held(service), 0)
+    scheduler.signal("SIGTERM")
+    assert.strictEqual(await scheduler.exit(), 0)
+  })
+})
+
+describe("the service before it", () => {
+  it("makes dead letters of what is refused, which are registered when they are tried again", async () => {
+    await using refusing = await Scheduler.start(["--amnesia", "--reject-rate", "1"])
+    await using service = await serve(refusing)
+    await service.send("POST", "/v1/workers", worker("ci-1"))
+    const letters = await until(
+      () => service.fetch("/v1/dead-letters"),
+      ({ json }) => json.items.length === 1
+    )
+    assert.match(letters.json.items[0].lastError.message, /INVALID_ARGUMENT: not a worker for this scheduler/)
+    await refusing.kill()
+    await using accepting = await Scheduler.start(["--amnesia", "--port", refusing.port])
+    await service.send("POST", "/v1/dead-letters/ci-1/retry", {})
+    await until(
+      () => service.fetch("/v1/workers/ci-1"),
+      ({ json }) => json.phase === "registered"
+    )
+    assert.strictEqual(await held(service), 1)
+    assert.strictEqual(accepting.errors, "")
+  })
+
+  it("shows which scheduler it is, and what that can do", async () => {
+    await using scheduler = await Scheduler.start(["--amnesia"])
+    await using service = await serve(scheduler)
+    const { json } = await service.fetch("/v1/scheduler")
+    assert.deepInclude(json, {
+      adapter: scheduler.url,
+      capabilities: ["registerBatch", "list", "get", "health"],
+      health: { status: "healthy" }
+    })
+    await scheduler.kill()
+    const after = await service.fetch("/v1/scheduler")
+    assert.strictEqual(after.json.health.status, "unavailable")
+  })
+
+  const nodes = 1523
+  const openb = join(import.meta.dirname, "../../../../shared/data/openb-nodes.csv")
+  it.skipIf(!existsSync(openb))(
+    `brings back ${nodes} nodes that a scheduler lost which was killed while they came${existsSync(openb) ? "" : ` (skipped: there is no ${openb})`}`,
+    async () => {
+      await using first = await Scheduler.start(["--amnesia", "--latency", "20ms"])
+      await using service = await serve(first, { MUSTER_DRIFT_INTERVAL: "1 second", MUSTER_CONCURRENCY: "4" })
+      const columns = ["id=sn", "capabilities.cpuMillis=cpu_milli", "capabilities.memoryMb=memory_mib"]
+      await using register = new Muster([
+        ...["register", openb, "--server", service.url, "--json"],
+        ...columns.flatMap((column) => ["--column", column])
+      ])
+      await until(
+        () => held(service),
+        (total) => total > 100
+      )
+      const before = await held(service)
+      await first.kill()
+      assert.isBelow(before, nodes)
+      await using second = await Scheduler.start(["--amnesia", "--port", first.port])
+      assert.strictEqual(await register.exit(), 0)
+      await until(
+        () => service.fetch("/v1/scheduler"),
+        ({ json: { drift, unfinished } }) =>
+          unfinished.count === 0 && drift?.held === nodes && drift.lost + drift.ghosts + drift.unknown === 0
+      )
+      assert.strictEqual(await held(service), nodes)
+      assert.strictEqual(second.errors, "")
+    }
+  )
+})
