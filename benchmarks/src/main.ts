@@ -12,7 +12,8 @@ const library = { overhead, memory }
 const benchmarks = {
   ...library,
   // Its peers are loaded when it runs.
-  durable: async () => (await import("./durable/durable.ts")).durable()
+  durable: async () => (await import("./durable/durable.ts")).durable(),
+  schedulers: async () => (await import("./schedulers/schedulers.ts")).schedulers()
 }
 
 const isBenchmark = (name: string): name is keyof typeof benchmarks => name in benchmarks

@@ -2,11 +2,11 @@
 import { Effect } from "effect"
 import { Worker } from "@muster/core"
 
-export const makeWorkers = (count: number): ReadonlyArray<Worker> =>
+export const makeWorkers = (count: number, prefix = "worker"): ReadonlyArray<Worker> =>
   Effect.runSync(
     Effect.forEach(Array.from({ length: count }).keys(), (index) =>
       Worker.decode({
-        id: `worker-${index}`,
+        id: `${prefix}-${index}`,
         capabilities: { cpuCores: 4, memoryMb: 8192 },
         metadata: { workerType: index % 2 === 0 ? "static" : "dynamic" }
       })

@@ -321,10 +321,9 @@ describe("the gRPC adapter", () => {
         const request = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2".split(" ")
         openssl(...request, "-subj", "/CN=test ca", "-keyout", "ca.key", "-out", "ca.pem")
         for (const name of ["scheduler.test", "client"]) {
-          openssl(
-            ...[...request, "-CA", "ca.pem", "-CAkey", "ca.key", "-subj", `/CN=${name}`],
-            ...["-addext", `subjectAltName=DNS:${name}`, "-keyout", `${name}.key`, "-out", `${name}.pem`]
-          )
+          const signed = ["-CA", "ca.pem", "-CAkey", "ca.key", "-subj", `/CN=${name}`]
+          const names = ["-addext", `subjectAltName=DNS:${name}`]
+          openssl(...request, ...signed, ...names, "-keyout", `${name}.key`, "-out", `${name}.pem`)
         }
         const read = (file: string) => readFileSync(join(folder, file), "utf8")
         const pair = (name: string) => ({ cert: read(`${name}.pem`), key: read(`${name}.key`) })

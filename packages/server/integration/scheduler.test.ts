@@ -2,11 +2,13 @@
  * `muster scheduler` as a process, and the service in front of it.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { existsSync, mkdtempSync, rmSync } from "node:fs"
+import { execFile } from "node:child_process"
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { promisify } from "node:util"
 import { afterAll } from "vitest"
-import { Muster, type RunOptions, Service, worker } from "./ServiceProcess.ts"
+import { Muster, type RunOptions, Service } from "./ServiceProcess.ts"
 
 const folder = mkdtempSync(join(tmpdir(), "muster-scheduler-"))
 afterAll(() => rmSync(folder, { recursive: true }))
@@ -23,7 +25,7 @@ class Scheduler extends Muster {
   }
 
   get port(): string {
-    return String(new URL(this.url).port)
+    return new URL(this.url).port
   }
 
   async kill(): Promise<void> {
@@ -136,23 +138,26 @@ describe("muster scheduler", () => {
 })
 
 describe("the service before it", () => {
-  it("makes dead letters of what is refused, which are registered when they are tried again", async () => {
+  it("makes dead letters of what is refused, which are retried as docs/schedulers/grpc.md shows", async () => {
+    const page = readFileSync(new URL("../../../docs/schedulers/grpc.md", import.meta.url), "utf8")
+    const scripts = Array.from(page.matchAll(/^```sh\n(curl.*?)^```/gms), ([, script = ""]) => script)
+    assert.lengthOf(scripts, 2)
+    const [refused = "", retried = ""] = scripts
     await using refusing = await Scheduler.start(["--amnesia", "--reject-rate", "1"])
     await using service = await serve(refusing)
-    await service.send("POST", "/v1/workers", worker("ci-1"))
-    const letters = await until(
-      () => service.fetch("/v1/dead-letters"),
-      ({ json }) => json.items.length === 1
-    )
-    assert.match(letters.json.items[0].lastError.message, /INVALID_ARGUMENT: not a worker for this scheduler/)
+    const run = async (script: string) => {
+      const here = script.replaceAll("http://127.0.0.1:7070", service.url)
+      return (await promisify(execFile)("sh", ["-ec", here])).stdout
+    }
+    const letters = await run(refused)
+    assert.match(letters, /urn:muster:problem:worker-rejected/)
+    assert.match(letters, /"phase":"failed".*INVALID_ARGUMENT: not a worker for this scheduler.*"total":1\}$/)
     await refusing.kill()
     await using accepting = await Scheduler.start(["--amnesia", "--port", refusing.port])
-    await service.send("POST", "/v1/dead-letters/ci-1/retry", {})
-    await until(
-      () => service.fetch("/v1/workers/ci-1"),
-      ({ json }) => json.phase === "registered"
+    assert.match(
+      await run(retried),
+      /"total":1\}.*"result":"failure".*"change":"retried".*"phase":"registered"/
     )
-    assert.strictEqual(await held(service), 1)
     assert.strictEqual(accepting.errors, "")
   })
 
@@ -179,7 +184,11 @@ describe("the service before it", () => {
       await using service = await serve(first, { MUSTER_DRIFT_INTERVAL: "1 second", MUSTER_CONCURRENCY: "4" })
       const columns = ["id=sn", "capabilities.cpuMillis=cpu_milli", "capabilities.memoryMb=memory_mib"]
       await using register = new Muster([
-        ...["register", openb, "--server", service.url, "--json"],
+        "register",
+        openb,
+        "--server",
+        service.url,
+        "--json",
         ...columns.flatMap((column) => ["--column", column])
       ])
       await until(

@@ -1,7 +1,7 @@
 /**
  * What the commands share that drive a scheduler from their own process.
  */
-import { RegistrationConfig, WorkerRegistration } from "@muster/core"
+import { MicroBatching, RegistrationConfig, WorkerRegistration } from "@muster/core"
 import { Config, Effect, Layer, Logger, Option, References } from "effect"
 import { GlobalFlag } from "effect/cli"
 import { defaultScheduler, schedulerLayer } from "../Schedulers.ts"
@@ -24,6 +24,7 @@ export const registrationLayer = (
   config: ReturnType<typeof configuration>
 ): Layer.Layer<WorkerRegistration, WrongUsage> =>
   WorkerRegistration.layer.pipe(
+    Layer.provide(MicroBatching.layer),
     Layer.provide(schedulerLayer(scheduler)),
     Layer.provide(config),
     wrongConfigurationIsUsage
