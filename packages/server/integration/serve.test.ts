@@ -133,9 +133,21 @@ describe("configuration", () => {
     [["--port", "65536"], {}, /a port, a whole number from 0 to 65535/],
     [["--nope"], {}, /--nope/],
     [["extra"], {}, /extra/],
-    [["--scheduler", "grpc://localhost:1"], {}, /--scheduler \(MUSTER_SCHEDULER\).*embedded/],
+    [["--scheduler", "nomad://localhost:1"], {}, /--scheduler \(MUSTER_SCHEDULER\).*embedded/],
+    [["--scheduler", "grpc://localhost"], {}, /--scheduler \(MUSTER_SCHEDULER\).*comes HOST:PORT/],
+    [["--scheduler", "grpc://localhost:1,localhost:65536"], {}, /comes HOST:PORT/],
+    [
+      ["--scheduler", "grpcs://localhost:1"],
+      { MUSTER_SCHEDULER_CA: "/nowhere" },
+      /^MUSTER_SCHEDULER_CA: \/nowhere cannot be read/
+    ],
+    [
+      ["--scheduler", "grpcs://localhost:1"],
+      { MUSTER_SCHEDULER_CERT: import.meta.filename },
+      /MUSTER_SCHEDULER_CERT and MUSTER_SCHEDULER_KEY go together/
+    ],
     [[], { MUSTER_PORT: "http" }, /^MUSTER_PORT must be a port, a whole number from 0 to 65535\n$/],
-    [[], { MUSTER_SCHEDULER: "slurm" }, /MUSTER_SCHEDULER/],
+    [[], { MUSTER_SCHEDULER: "nomad" }, /MUSTER_SCHEDULER/],
     [[], { MUSTER_MIN_LEASE: "off" }, /^MUSTER_MIN_LEASE must be a duration above zero/],
     [[], { MUSTER_DEFAULT_LEASE: "never" }, /^MUSTER_DEFAULT_LEASE must be a duration above zero.*, or off/],
     [[], { MUSTER_UNKNOWN_WORKERS: "keep" }, /^MUSTER_UNKNOWN_WORKERS must be one of report, adopt, remove/],
