@@ -306,6 +306,7 @@ describe("the gRPC adapter", () => {
         const tls = { ca: "not a certificate", cert: "x", key: "y" }
         const error = yield* Effect.flip(portTo({ addresses: ["127.0.0.1:1"], tls }))
         assert.strictEqual(error._tag, "InvalidSchedulerOptions")
+        assert.match((yield* Effect.flip(portTo({ addresses: [] }))).message, /at least one address/)
       }).pipe(Effect.scoped, Effect.runPromise))
   })
 

@@ -80,6 +80,9 @@ export class GrpcChannel {
 
   /** The channel connects with its first call, and is closed with the scope. */
   static make(settings: ChannelSettings): Effect.Effect<GrpcChannel, InvalidSchedulerOptions, Scope.Scope> {
+    if (settings.addresses.length === 0) {
+      return Effect.fail(new InvalidSchedulerOptions({ message: "there must be at least one address" }))
+    }
     return Effect.acquireRelease(
       Effect.try({
         try: () => new GrpcChannel(settings),
