@@ -86,6 +86,14 @@ export class RegistrationUnavailable extends SchedulerUnavailable.extend<Registr
     error: SchedulerUnavailable
   ) {
     const wait = error.retryAfter === undefined ? "later" : `in ${inMillis(error.retryAfter)} or later`
+    if (error.notSent === true) {
+      return new RegistrationUnavailable({
+        ...context,
+        message: `Worker ${context.workerId} was not sent to the scheduler: ${error.message}. Try again ${wait}.`,
+        retryAfter: error.retryAfter,
+        notSent: true
+      })
+    }
     return new RegistrationUnavailable({
       ...context,
       message:

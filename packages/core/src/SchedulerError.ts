@@ -7,7 +7,8 @@ import { Schema } from "effect"
 /**
  * The scheduler could not be reached or would not answer now: refused, overloaded, no answer in time. Retried.
  * `retryAfter`, when the scheduler said it, is a lower bound for the next wait. `timeout` is there when the
- * attempt was given up for want of an answer: it may have happened all the same.
+ * attempt was given up for want of an answer: it may have happened all the same. `notSent`: nothing was sent, as a
+ * policy decided. `concerns` is `"worker"` where the scheduler is well and only this worker has to wait.
  *
  * @example
  * ```ts
@@ -21,7 +22,9 @@ export class SchedulerUnavailable extends Schema.TaggedError<SchedulerUnavailabl
 )("SchedulerUnavailable", {
   message: Schema.String,
   retryAfter: Schema.optional(Schema.DurationFromString),
-  timeout: Schema.optional(Schema.DurationFromString)
+  timeout: Schema.optional(Schema.DurationFromString),
+  notSent: Schema.optional(Schema.Literal(true)),
+  concerns: Schema.optional(Schema.Literal("worker"))
 }) {}
 
 /** The `code` of a refusal that means: the scheduler holds a newer generation of this worker. */

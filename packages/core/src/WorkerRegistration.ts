@@ -333,8 +333,11 @@ const attempt = (
           return Effect.void
         },
         onFailure: (error) => {
-          call.countAttempt("failure")
-          call.lastError = error
+          if (wasNotSent(error)) call.attempts--
+          else {
+            call.countAttempt("failure")
+            call.lastError = error
+          }
           return Effect.fail(new AttemptFailed(call, error))
         }
       })
@@ -345,7 +348,8 @@ const attempt = (
 const retrySchedule = (config: RegistrationSettings, turns: WorkerTurns) =>
   Schedule.exponential(config.baseBackoff).pipe(
     Schedule.setInputType<AttemptFailed>(),
-    Schedule.while(({ input }) => isRetryable(input.error)),
+    // What was not sent will not be sent any sooner for asking again.
+    Schedule.while(({ input }) => isRetryable(input.error) && !wasNotSent(input.error)),
     Schedule.upTo({ times: config.maxRetries }),
     Schedule.modifyDelay(({ duration }) =>
       withJitter(Duration.min(duration, config.maxBackoff), config.jitter)
@@ -381,6 +385,10 @@ const retryLazily = <A, E, Output, E2>(
     })
     return Effect.retry(failureThenAttempts, schedule)
   })
+
+/** A policy, such as an open circuit, kept the call from being made. */
+const wasNotSent = (error: SchedulerError): boolean =>
+  error._tag === "SchedulerUnavailable" && error.notSent === true
 
 /** A `retryAfter` that never ends is nonsense, not an order to wait for ever. */
 const retryAfter = (error: SchedulerError): Duration.Duration => {
@@ -484,6 +492,7 @@ const toRegistrationError = (
       if (error.retryable && maxRetries > 0) break
       return new Unexpected({ ...context, retryable: error.retryable, cause: error.cause ?? error })
     case "SchedulerUnavailable":
+      if (wasNotSent(error)) return RegistrationUnavailable.for(context, error)
       if (maxRetries > 0) break
       return error.timeout === undefined
         ? RegistrationUnavailable.for(context, error)

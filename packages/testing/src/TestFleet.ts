@@ -21,6 +21,8 @@ export interface TestFleetOptions {
   readonly scheduler?: TestSchedulerOptions | undefined
   /** What stands between the fleet and the scheduler. */
   readonly around?: ((port: SchedulerPort["Service"]) => SchedulerPort["Service"]) | undefined
+  /** The same as layers, which live as long as the fleet runs. */
+  readonly policies?: Layer.Layer<SchedulerPort, never, SchedulerPort> | undefined
 }
 
 export class TestFleet {
@@ -86,10 +88,12 @@ export class TestFleet {
       const store = new TestFleetStore(this.kept)
       const scope = yield* Scope.fork(this.parent)
       const metrics: Running["metrics"] = new Map()
-      const { around = (port) => port, fleet, registration } = this.options
+      const { around = (port) => port, fleet, policies = Layer.empty, registration } = this.options
       const services = yield* Layer.buildWithScope(
         Fleet.layerWith(fleet ?? {}).pipe(
-          Layer.provide(Layer.succeed(SchedulerPort, around(this.scheduler.port))),
+          Layer.provide(
+            policies.pipe(Layer.provideMerge(Layer.succeed(SchedulerPort, around(this.scheduler.port))))
+          ),
           Layer.provide(Layer.succeed(FleetStore, store.service)),
           Layer.provide(Layer.orDie(RegistrationConfig.layer({ maxRetries: 0, ...registration }))),
           Layer.provide(Layer.succeed(Metric.MetricRegistry, metrics))

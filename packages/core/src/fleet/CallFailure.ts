@@ -17,6 +17,12 @@ export const attemptFailure = (cause: Cause.Cause<SchedulerError>): Omit<Failure
     : { type: "timeout", message: "no answer in time", retryable: true }
 }
 
+/** Whether a policy, such as an open circuit, kept the call from being made. */
+export const wasNotSent = (cause: Cause.Cause<SchedulerError | RegistrationError>): boolean => {
+  const error = cause.reasons.find(Cause.isFailReason)?.error
+  return error?._tag === "SchedulerUnavailable" && error.notSent === true
+}
+
 const attemptFailureType = (error: SchedulerError): FailureType => {
   switch (error._tag) {
     case "SchedulerUnavailable":

@@ -7,7 +7,7 @@ import { type SchedulerError, SchedulerRejected } from "../SchedulerError.ts"
 import { type HeldWorker, SchedulerPort } from "../SchedulerPort.ts"
 import { WorkerLookup, WorkerRegistration } from "../WorkerRegistration.ts"
 import type { WorkerId } from "../WorkerId.ts"
-import { attemptFailure } from "./CallFailure.ts"
+import { attemptFailure, wasNotSent } from "./CallFailure.ts"
 import type { Flight } from "./Flight.ts"
 import type { CallName } from "./Timeline.ts"
 
@@ -80,6 +80,10 @@ const returned = (
   outcome: { readonly attempt?: number; readonly held?: boolean }
 ) =>
   Effect.sync(() => {
+    if (Exit.isFailure(exit) && wasNotSent(exit.cause)) {
+      if (call !== "verify") flight.notSent(generation)
+      return
+    }
     const error = Exit.isFailure(exit) ? attemptFailure(exit.cause) : undefined
     flight.returned(call, at, generation, { ...outcome, error })
   })

@@ -51,6 +51,11 @@ export class Flight {
     return { generation, attempt: ++this.attempts }
   }
 
+  /** The call that was to go out did not. */
+  notSent(generation: number): void {
+    if (generation === this.sent) this.attempts--
+  }
+
   /** A call has ended; one for an older generation says nothing about this one. */
   returned(
     call: CallName,
@@ -76,6 +81,11 @@ export class Flight {
       lastError: this.lastError,
       items: this.untold.slice()
     }
+  }
+
+  /** Whether a call was made that the store does not know of. */
+  get hasCalled(): boolean {
+    return this.untold.some(({ type }) => type === "call")
   }
 
   get hasUntold(): boolean {

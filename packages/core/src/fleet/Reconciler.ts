@@ -13,7 +13,7 @@ import type { SchedulerPort } from "../SchedulerPort.ts"
 import { WorkerReady } from "../WorkerEvent.ts"
 import type { WorkerId } from "../WorkerId.ts"
 import type { EventReceipt } from "../WorkerRegistration.ts"
-import { registrationFailure } from "./CallFailure.ts"
+import { registrationFailure, wasNotSent } from "./CallFailure.ts"
 import type { ChangedRecord, Draft } from "./Draft.ts"
 import { type CallReport, converged, failed, outrun, postponed, unchecked, underWay } from "./FleetChanges.ts"
 import { makeFleetRegistration } from "./FleetRegistration.ts"
@@ -102,6 +102,7 @@ export const makeReconciler = Effect.fnUntraced(function* (
   /** How many flights have ended their calls and wait for the store. */
   let settling = 0
   let isDispatchPending = false
+  let standingByUntil = 0
 
   const call = (record: WorkerRecord): Effect.Effect<boolean, RegistrationError> => {
     if (record.desired === "unregistered" || record.stored === undefined) {
@@ -143,9 +144,33 @@ export const makeReconciler = Effect.fnUntraced(function* (
     offer(flight.record)
   }
 
+  /**
+   * Nothing is sent at present, so nothing is begun until it may be sent again: however many workers wait, none of them
+   * is tried in vain and written to the store for it.
+   */
+  const standBy = (millis: number) => {
+    const until = clock.currentTimeMillisUnsafe() + Math.max(millis, 1)
+    if (until <= standingByUntil) return
+    standingByUntil = until
+    Fiber.runIn(
+      fork(
+        Effect.andThen(
+          Effect.sleep(Duration.millis(until - clock.currentTimeMillisUnsafe())),
+          Effect.sync(dispatch)
+        )
+      ),
+      scope
+    )
+  }
+
   const fly = (flight: Flight) =>
     Effect.exit(Effect.suspend(() => call(flight.record))).pipe(
-      Effect.flatMap((exit) => settle(flight, exit)),
+      Effect.flatMap((exit) => {
+        if (Exit.isSuccess(exit) || !wasNotSent(exit.cause)) return settle(flight, exit)
+        const { retryAfter } = registrationFailure(exit, clock.currentTimeMillisUnsafe())
+        standBy(retryAfter)
+        return flight.hasCalled ? settle(flight, exit) : Effect.void
+      }),
       // A mistake about one worker must not end the work for the others, nor keep them from it.
       Effect.catchDefect((defect) =>
         Effect.andThen(
@@ -164,6 +189,7 @@ export const makeReconciler = Effect.fnUntraced(function* (
 
   const mayBegin = () =>
     !isStopping &&
+    clock.currentTimeMillisUnsafe() >= standingByUntil &&
     flights.size - settling < options.concurrency &&
     flights.size < options.concurrency * flightsPerCall
 
