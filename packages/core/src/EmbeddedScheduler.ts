@@ -54,7 +54,9 @@ export class EmbeddedScheduler extends Context.Service<
   EmbeddedScheduler,
   {
     /** The port, with all of its optional parts. */
-    readonly port: Required<SchedulerPort["Service"]>
+    readonly port: Required<SchedulerPort["Service"]> & {
+      readonly list: Stream.Stream<HeldWorker, SchedulerError>
+    }
     /** How many workers are held. Answers during a downtime too. */
     readonly size: Effect.Effect<number>
     /** Everything that is held, in the order of `list`. Answers during a downtime too. */

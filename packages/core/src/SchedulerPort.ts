@@ -21,6 +21,20 @@ export interface HeldWorker {
   readonly generation?: number | undefined
 }
 
+/** A worker of which nothing is known but its id. */
+export interface WorkerReference {
+  readonly id: WorkerId
+}
+
+/** An entry of a scheduler's list: the worker, or only its id where the scheduler gives no more. */
+export interface ListedWorker {
+  readonly worker: Worker | WorkerReference
+  readonly generation?: number | undefined
+}
+
+/** Whether an entry of a list is the worker and not only its id. */
+export const isWhole = (listed: ListedWorker): listed is HeldWorker => "capabilities" in listed.worker
+
 /** One member of a {@link SchedulerPort.registerBatch} call. */
 export interface BatchMember extends CallOptions {
   readonly worker: Worker
@@ -52,7 +66,7 @@ export interface SchedulerImplementation {
     members: ReadonlyArray<BatchMember>
   ) => Effect.Effect<ReadonlyArray<Result.Result<void, SchedulerError>>, SchedulerError>
   /** Everything that the scheduler holds now, in no particular order. */
-  readonly list?: Stream.Stream<HeldWorker, SchedulerError>
+  readonly list?: Stream.Stream<ListedWorker, SchedulerError>
   /** One worker as the scheduler holds it now. */
   readonly get?: (workerId: WorkerId) => Effect.Effect<Option.Option<HeldWorker>, SchedulerError>
   readonly health?: Effect.Effect<SchedulerHealth, SchedulerError>

@@ -27,9 +27,9 @@ export interface SchedulerPortContractOptions {
   readonly keepsGenerations?: boolean | undefined
   /**
    * What of a worker the scheduler keeps, where it cannot keep everything: what it gives back and what was registered
-   * are the same under this function. Default: the worker as JSON.
+   * are the same under this function. `"ids"`: nothing but the id. Default: the worker as JSON.
    */
-  readonly keeps?: ((worker: Worker) => unknown) | undefined
+  readonly keeps?: ((worker: Worker) => unknown) | "ids" | undefined
   /** `"live"` where the port waits for something outside of this process; `"test"` (default) for `TestClock`. */
   readonly clock?: "test" | "live" | undefined
   /** The longest that one test, and the building of the layer, may take. Default 30 seconds. */

@@ -259,6 +259,36 @@ describe("workers that only the scheduler knows", () => {
     })
   )
 
+  describe("by their ids alone", () => {
+    const listsIds = Effect.fnUntraced(function* (unknownWorkers: FleetOptions["unknownWorkers"]) {
+      const test = yield* make({ unknownWorkers }, ({ get: _, list = Stream.empty, ...port }) => ({
+        ...port,
+        list: Stream.map(list, ({ worker }) => ({ worker: { id: worker.id } }))
+      }))
+      yield* test.want("known")
+      yield* settle
+      yield* test.scheduler.hold(yield* decode("stranger"), 1)
+      yield* aComparison
+      assert.deepInclude(yield* report(test), { held: 2, lost: 0, ghosts: 0, unknown: 1, error: undefined })
+      return test
+    })
+
+    it.effect("are not made up where they should be adopted", () =>
+      Effect.gen(function* () {
+        const test = yield* listsIds("adopt")
+        assert.isTrue(Option.isNone(yield* test.fleet.get(id("stranger"))))
+        assert.deepStrictEqual(yield* test.held, ["known", "stranger"])
+      })
+    )
+
+    it.effect("are unregistered, where that is wanted", () =>
+      Effect.gen(function* () {
+        const test = yield* listsIds("remove")
+        assert.deepStrictEqual(yield* test.held, ["known"])
+      })
+    )
+  })
+
   it.effect("do not hide what it has lost, however many they are", () =>
     Effect.gen(function* () {
       const test = yield* make()

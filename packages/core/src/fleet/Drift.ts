@@ -7,7 +7,7 @@
  * worker. What is found becomes tasks like any other, and is carried out at the reconciler's pace and order.
  */
 import { Clock, Duration, Effect, Latch, Option, Random, Stream } from "effect"
-import { type HeldWorker, SchedulerPort } from "../SchedulerPort.ts"
+import { isWhole, type ListedWorker, SchedulerPort } from "../SchedulerPort.ts"
 import { RegistrationConfig } from "../RegistrationConfig.ts"
 import { type SchedulerError, SchedulerUnavailable } from "../SchedulerError.ts"
 import type { WorkerId } from "../WorkerId.ts"
@@ -97,7 +97,7 @@ const tell = ({ error, ghosts, held, lost, unknown }: DriftReport) => {
 }
 
 interface Tools {
-  readonly list: Stream.Stream<HeldWorker, SchedulerError>
+  readonly list: Stream.Stream<ListedWorker, SchedulerError>
   readonly store: FleetStore["Service"]
   readonly options: FleetOptions
   readonly counts: FleetCounts
@@ -134,19 +134,19 @@ const makeComparison = ({ counts, groupCommit, list, options, store }: Tools) =>
     )
   }
 
-  const compareHeld = Effect.fnUntraced(function* (held: ReadonlyArray<HeldWorker>, startedAt: number) {
+  const compareHeld = Effect.fnUntraced(function* (held: ReadonlyArray<ListedWorker>, startedAt: number) {
     const records = new Map<WorkerId, WorkerRecord>()
     for (const record of yield* store.get(held.map(({ worker }) => worker.id))) records.set(record.id, record)
     const unknown = held.filter(({ worker }) => !records.has(worker.id))
     const known = held.filter(({ worker }) => records.has(worker.id))
     const isGhost = (record: WorkerRecord) =>
       record.desired === "unregistered" && record.phase === "terminated" && record.updatedAt < startedAt
-    const isOlder = (record: WorkerRecord, { generation }: HeldWorker) =>
+    const isOlder = (record: WorkerRecord, { generation }: ListedWorker) =>
       isConverged(record) &&
       (record.registeredAt ?? startedAt) < startedAt &&
       generation !== undefined &&
       generation < record.generation
-    const idsOf = (found: (record: WorkerRecord, held: HeldWorker) => boolean) =>
+    const idsOf = (found: (record: WorkerRecord, held: ListedWorker) => boolean) =>
       known.flatMap((held) => {
         const record = records.get(held.worker.id)
         return record !== undefined && found(record, held) ? [record.id] : []
@@ -163,16 +163,18 @@ const makeComparison = ({ counts, groupCommit, list, options, store }: Tools) =>
     return { known: Array.from(records.keys()), ghosts, lost, unknown: unknown.length }
   })
 
-  const settleUnknown = Effect.fnUntraced(function* (unknown: ReadonlyArray<HeldWorker>) {
+  const settleUnknown = Effect.fnUntraced(function* (unknown: ReadonlyArray<ListedWorker>) {
     if (options.unknownWorkers === "report" || unknown.length === 0) return
-    const workers = new Map(unknown.map(({ worker }) => [worker.id, worker]))
-    yield* change(Array.from(workers.keys()), (draft, id) => {
-      const worker = workers.get(id)
+    const listed = new Map(unknown.map((entry) => [entry.worker.id, entry]))
+    yield* change(Array.from(listed.keys()), (draft, id) => {
+      const entry = listed.get(id)
       // Provisioned since the store was asked: it is not unknown any more.
-      if (worker === undefined || draft.record(id) !== undefined) return undefined
-      return options.unknownWorkers === "adopt"
-        ? Changes.adopt(draft, worker)
-        : Changes.terminate(draft, id, { name: "ghost", reason: "only the scheduler knew it" })
+      if (entry === undefined || draft.record(id) !== undefined) return undefined
+      if (options.unknownWorkers === "remove") {
+        return Changes.terminate(draft, id, { name: "ghost", reason: "only the scheduler knew it" })
+      }
+      // What is no more than an id cannot be registered as it is: it stays reported.
+      return isWhole(entry) ? Changes.adopt(draft, entry.worker) : undefined
     })
   })
 

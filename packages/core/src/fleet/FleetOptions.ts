@@ -39,7 +39,8 @@ export interface FleetOptions {
 }
 
 /**
- * `report`: say it, do nothing; `adopt`: take them into the fleet as they are; `remove`: unregister them.
+ * `report`: say it, do nothing; `adopt`: take them into the fleet as they are; `remove`: unregister them. Those that
+ * the scheduler lists with nothing but their id can only be reported or removed.
  */
 export type UnknownWorkersPolicy = "report" | "adopt" | "remove"
 

@@ -8,7 +8,6 @@ import {
   type HeldWorker,
   type SchedulerError,
   SchedulerFault,
-  type SchedulerImplementation,
   SchedulerUnavailable,
   type WorkerId
 } from "@muster/core"
@@ -35,8 +34,10 @@ const backupInterval = Duration.seconds(1)
 const backups = 5
 const forgetInterval = Duration.millis(200)
 
+type CompletePort = Omit<EmbeddedScheduler["Service"]["port"], "capabilities">
+
 export interface MisbehavingScheduler {
-  readonly port: Required<SchedulerImplementation>
+  readonly port: CompletePort
   readonly calm: Effect.Effect<void>
   readonly restart: (memory: Memory) => Effect.Effect<void>
   /** What it holds, truthfully. */
@@ -117,7 +118,7 @@ export const makeMisbehavingScheduler = Effect.fnUntraced(function* (
   const current = <A>(answer: (port: EmbeddedScheduler["Service"]["port"]) => A) =>
     Effect.sync(() => answer(embedded.port))
 
-  const port: Required<SchedulerImplementation> = {
+  const port: CompletePort = {
     register: (worker, { generation }) =>
       through(
         { call: "register", id: worker.id, generation },

@@ -2,7 +2,7 @@
  * `/v1/scheduler`: the scheduler itself, and what it holds.
  */
 import {
-  type HeldWorker,
+  type ListedWorker,
   RegistrationConfig,
   type SchedulerError,
   type SchedulerHealth,
@@ -110,12 +110,12 @@ interface Position {
   readonly after: string | undefined
 }
 
-const charactersOf = ({ worker }: HeldWorker): number => JSON.stringify(worker).length
+const charactersOf = ({ worker }: ListedWorker): number => JSON.stringify(worker).length
 
 class PageReader {
   total = 0
-  private readonly byOffset: Array<HeldWorker> = []
-  private readonly byWorker: Array<HeldWorker> = []
+  private readonly byOffset: Array<ListedWorker> = []
+  private readonly byWorker: Array<ListedWorker> = []
   private seenAt: number | undefined
   private readonly from: Position
   private readonly offsetBudget: PageBudget
@@ -127,7 +127,7 @@ class PageReader {
     this.workerBudget = new PageBudget(limit)
   }
 
-  add(held: HeldWorker): void {
+  add(held: ListedWorker): void {
     if (this.total >= this.from.offset && this.offsetBudget.take(charactersOf(held))) this.byOffset.push(held)
     if (this.seenAt !== undefined && this.workerBudget.take(charactersOf(held))) this.byWorker.push(held)
     this.total++
@@ -141,7 +141,7 @@ class PageReader {
   }
 }
 
-const pageOf = (list: Stream.Stream<HeldWorker, SchedulerError>, from: Position, limit: number) =>
+const pageOf = (list: Stream.Stream<ListedWorker, SchedulerError>, from: Position, limit: number) =>
   Effect.suspend(() => {
     const reader = new PageReader(from, limit)
     return list.pipe(
@@ -171,7 +171,7 @@ const unavailable = (detail: string, retryAfter: Duration.Duration | undefined) 
 const retryAfterSeconds = (retryAfter: Duration.Duration = Duration.zero): number =>
   Math.min(Math.max(1, Math.ceil(Duration.toSeconds(retryAfter))), 3600)
 
-const writeCursor = (offset: number, items: ReadonlyArray<HeldWorker>): string =>
+const writeCursor = (offset: number, items: ReadonlyArray<ListedWorker>): string =>
   Buffer.from(`s${offset + items.length}/${items.at(-1)?.worker.id ?? ""}`).toString("base64url")
 
 const readCursor = (cursor: string | undefined): Effect.Effect<Position, InvalidRequest> => {

@@ -265,8 +265,11 @@ export const EventResults = Schema.Struct({ results: Schema.Array(EventResult) }
   identifier: "EventResults"
 })
 
+/** Some schedulers list nothing but the ids. */
+const ListedWorker = Schema.Union([Worker, Schema.Struct({ id: WorkerId })])
+
 export const HeldWorkerPage = Schema.Struct({
-  items: Schema.Array(Schema.Struct({ worker: Worker, generation: Schema.NullOr(Generation) })),
+  items: Schema.Array(Schema.Struct({ worker: ListedWorker, generation: Schema.NullOr(Generation) })),
   ...page
 }).annotate({ identifier: "SchedulerWorkerPage" })
 

@@ -1,8 +1,8 @@
 /**
  * Workers as messages of `muster.scheduler.v1`, and back.
  */
-import type { HeldWorker, Worker } from "@muster/core"
-import { Worker as WorkerSchema } from "@muster/core"
+import type { HeldWorker, ListedWorker, Worker } from "@muster/core"
+import { isWhole, Worker as WorkerSchema } from "@muster/core"
 import { DateTime, Option } from "effect"
 import {
   type HeldWorker as HeldWorkerMessage,
@@ -57,7 +57,9 @@ export const fromHeldMessage = (held: HeldWorkerMessage | undefined): Option.Opt
     held === undefined || held.generation === 0 ? { worker } : { worker, generation: held.generation }
   )
 
-export const toHeldMessage = ({ generation, worker }: HeldWorker): HeldWorkerMessage => ({
-  worker: toMessage(worker),
-  generation: generation ?? 0
+export const toHeldMessage = (held: ListedWorker): HeldWorkerMessage => ({
+  worker: isWhole(held)
+    ? toMessage(held.worker)
+    : { id: held.worker.id, capabilities: undefined, metadata: undefined },
+  generation: held.generation ?? 0
 })
