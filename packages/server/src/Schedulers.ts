@@ -3,18 +3,20 @@
  * through here, so that all of them know the same ones. An adapter is loaded when it is named.
  */
 import { EmbeddedScheduler, SchedulerPort } from "@muster/core"
-import { Config, Effect, FileSystem, Layer, Option } from "effect"
+import { Config, Effect, FileSystem, Layer, Option, Schema } from "effect"
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import type { TlsOptions } from "./schedulers/Grpc.ts"
 import type { InvalidSchedulerOptions } from "./schedulers/InvalidSchedulerOptions.ts"
+import { variable } from "./Variables.ts"
 import { WrongUsage } from "./WrongUsage.ts"
 
 /** The scheduler that is used where none is named. */
 export const defaultScheduler = "embedded"
 
 /**
- * The scheduler that `spec` names: `embedded`, which lives in this process and forgets with it, or
- * `grpc://HOST:PORT[,HOST:PORT…]` and `grpcs://…`. Building the layer fails with {@link WrongUsage} for anything
+ * The scheduler that `spec` names: `embedded`, which lives in this process and forgets with it,
+ * `grpc://HOST:PORT[,HOST:PORT…]`, `hodei://…` or `hodei+hwp://…`, with an `s` before `://` (`grpcs`) or the `+`
+ * (`hodeis+hwp`) for TLS. Building the layer fails with {@link WrongUsage} for anything
  * else, and for settings that make no sense.
  *
  * @example
@@ -52,12 +54,54 @@ const grpc =
       })
     )
 
+const hodei =
+  (isEncrypted: boolean): Adapter =>
+  (rest, spec) =>
+    Layer.unwrap(
+      Effect.gen(function* () {
+        const addresses = yield* parseAddresses(rest, spec)
+        const tls = isEncrypted ? yield* tlsFromVariables : undefined
+        const token = yield* tokenFromVariables
+        const { layer } = yield* Effect.promise(() => import("./schedulers/Hodei.ts"))
+        return invalidOptionsAreUsage(layer({ addresses, tls, token }))
+      })
+    )
+
+const hwp =
+  (isEncrypted: boolean): Adapter =>
+  (rest, spec) =>
+    Layer.unwrap(
+      Effect.gen(function* () {
+        const addresses = yield* parseAddresses(rest, spec)
+        const tls = isEncrypted ? yield* tlsFromVariables : undefined
+        if ((yield* tokenFromVariables) !== undefined) {
+          return yield* new WrongUsage({
+            message: `--scheduler (MUSTER_SCHEDULER) ${quoted(spec)} takes no tokens: MUSTER_HODEI_TOKEN_FILE and MUSTER_HODEI_TOKEN_COMMAND are for hodei://`
+          })
+        }
+        const unregister = yield* variable(
+          "MUSTER_HODEI_HWP_UNREGISTER",
+          HwpUnregister,
+          "reject or leave",
+          "reject"
+        )
+        const { layerHwp } = yield* Effect.promise(() => import("./schedulers/Hodei.ts"))
+        return invalidOptionsAreUsage(layerHwp({ addresses, tls, unregister }))
+      })
+    )
+
+const HwpUnregister = Schema.Literals(["reject", "leave"])
+
 const adapters: ReadonlyMap<string, Adapter> = new Map([
   ["grpc", grpc(false)],
-  ["grpcs", grpc(true)]
+  ["grpcs", grpc(true)],
+  ["hodei", hodei(false)],
+  ["hodeis", hodei(true)],
+  ["hodei+hwp", hwp(false)],
+  ["hodeis+hwp", hwp(true)]
 ])
 
-const known = `"${defaultScheduler}", grpc://HOST:PORT and grpcs://HOST:PORT`
+const known = `"${defaultScheduler}", grpc://HOST:PORT, hodei://HOST:PORT and hodei+hwp://HOST:PORT (with TLS: grpcs, hodeis and hodeis+hwp)`
 
 const quoted = (spec: string) => JSON.stringify(spec.slice(0, 100))
 
@@ -99,6 +143,38 @@ const tlsFromVariables = Effect.gen(function* () {
   }
   return { ca, cert, key, serverName } satisfies TlsOptions
 })
+
+/**
+ * Where Hodei's tokens come from: `MUSTER_HODEI_TOKEN_FILE` names a file; `MUSTER_HODEI_TOKEN_COMMAND` is a program and
+ * its arguments, with spaces between, or as an array in JSON.
+ */
+const tokenFromVariables = Effect.gen(function* () {
+  const file = yield* textOf("MUSTER_HODEI_TOKEN_FILE")
+  const command = yield* textOf("MUSTER_HODEI_TOKEN_COMMAND")
+  if (file !== undefined && command !== undefined) {
+    return yield* new WrongUsage({
+      message: "MUSTER_HODEI_TOKEN_FILE and MUSTER_HODEI_TOKEN_COMMAND exclude each other"
+    })
+  }
+  if (file !== undefined) return { file }
+  return command === undefined ? undefined : { command: yield* parseCommand(command) }
+})
+
+const parseCommand = (text: string) =>
+  (text.startsWith("[") ? decodeCommand(text) : Option.some(text.trim().split(/\s+/))).pipe(
+    Option.flatMap(([program = "", ...args]) =>
+      program === "" ? Option.none() : Option.some([program, ...args] as const)
+    ),
+    Effect.fromOption,
+    Effect.mapError(
+      () =>
+        new WrongUsage({
+          message: `MUSTER_HODEI_TOKEN_COMMAND must be a program and its arguments, with spaces between or as ["an", "array", "in JSON"]`
+        })
+    )
+  )
+
+const decodeCommand = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Array(Schema.String)))
 
 const textOf = (name: string): Effect.Effect<string | undefined, WrongUsage> =>
   Config.option(Config.String(name)).pipe(

@@ -1,0 +1,111 @@
+/**
+ * Hodei's WorkerAgentService as a scheduler: tokens and sessions, refusals in words, and a list of ids.
+ */
+import {
+  type ListedWorker,
+  type SchedulerError,
+  SchedulerFault,
+  type SchedulerImplementation,
+  SchedulerRejected,
+  type Worker,
+  WorkerId
+} from "@muster/core"
+import { type Duration, Effect, Redacted, Result, Schema, Stream } from "effect"
+import { type GrpcStatus, toSchedulerError } from "../grpc/GrpcStatus.ts"
+import { isAbsence, toRefusal } from "./Refusal.ts"
+import { Sessions } from "./Sessions.ts"
+import type { Wire } from "./WorkerAgentWire.ts"
+
+export interface WorkerAgentOptions {
+  readonly wire: Wire
+  /** A token for the registration of this worker; an empty one where none is needed. */
+  readonly token: (workerId: WorkerId) => Effect.Effect<Redacted.Redacted, SchedulerError>
+  /** How long a call may take. */
+  readonly timeout: Duration.Duration
+}
+
+type WorkerAgentPort = Required<Pick<SchedulerImplementation, "register" | "unregister" | "list">> & {
+  /** False once the scheduler has said that it cannot, until it can. */
+  readonly canList: () => boolean
+}
+
+export const makeWorkerAgentPort = ({ timeout, token, wire }: WorkerAgentOptions): WorkerAgentPort => {
+  const sessions = new Sessions()
+  let canList = true
+
+  const toError = (status: GrpcStatus): SchedulerError =>
+    status.code === "UNIMPLEMENTED"
+      ? new SchedulerRejected({ code: "unimplemented", message: notThisProtocol(status.message) })
+      : toSchedulerError(status, timeout)
+
+  const register = Effect.fnUntraced(function* (worker: Worker) {
+    const { id } = worker
+    const { bytes, send } = wire.prepare(worker)
+    const sessionId = sessions.find(id, bytes)
+    const read = yield* Effect.result(token(id))
+    // In a session that the scheduler remembers, the token is not looked at and remains unused.
+    if (Result.isFailure(read) && sessionId === "") return yield* read.failure
+    const proof = { sessionId, token: Result.isSuccess(read) ? Redacted.value(read.success) : "" }
+    const answer = yield* Effect.mapError(send(proof), (status) =>
+      Result.isFailure(read) && status.code === "UNAUTHENTICATED" ? read.failure : toError(status)
+    )
+    if (!answer.success) {
+      sessions.forget(id)
+      return yield* toRefusal(answer.message)
+    }
+    if (answer.workerId !== "" && answer.workerId !== id) {
+      return yield* new SchedulerFault({ message: registeredAs(id, answer.workerId), retryable: false })
+    }
+    sessions.keep(id, bytes, answer.sessionId)
+  })
+
+  const unregister = Effect.fnUntraced(function* (workerId: WorkerId) {
+    sessions.forget(workerId)
+    const answer = yield* wire
+      .unregister(workerId, "unregistered by Muster")
+      .pipe(
+        Effect.catch((status) =>
+          status.code === "NOT_FOUND"
+            ? Effect.succeed({ success: true, message: status.message })
+            : Effect.fail(toError(status))
+        )
+      )
+    if (!answer.success && !isAbsence(answer.message)) return yield* toRefusal(answer.message)
+  })
+
+  const list = Effect.gen(function* () {
+    const { ids, total } = yield* Effect.mapError(wire.list, (status) => {
+      if (status.code === "UNIMPLEMENTED") canList = false
+      return toError(status)
+    })
+    canList = true
+    if (total > ids.length) {
+      return yield* new SchedulerFault({ message: notAll(ids.length, total), retryable: false })
+    }
+    const known = ids.filter(isWorkerId)
+    if (known.length < ids.length) {
+      yield* Effect.logWarning(
+        `Hodei lists ${ids.length - known.length} ids that no worker of Muster has; left out`
+      )
+    }
+    return known.map((id): ListedWorker => ({ worker: { id } }))
+  })
+
+  return {
+    register,
+    unregister,
+    list: Stream.fromIterableEffect(list),
+    canList: () => canList
+  }
+}
+
+const isWorkerId = Schema.is(WorkerId)
+
+const notThisProtocol = (message: string) =>
+  `UNIMPLEMENTED: ${message || "the server does not have this method"}; does it speak this version of Hodei's protocol?`
+
+const registeredAs = (workerId: WorkerId, assigned: string) =>
+  `Hodei registered ${workerId} under another id, ${JSON.stringify(assigned.slice(0, 100))}: Muster could not unregister it`
+
+const notAll = (listed: number, total: number) =>
+  `Hodei lists ${listed} of ${total} workers; what is missing cannot be told from what is lost`
