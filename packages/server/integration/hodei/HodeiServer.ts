@@ -1,5 +1,5 @@
 /**
- * A server of Hodei's two services as their definitions say, over real sockets, with its registry in memory. It
+ * A server of Hodei's services as their definitions say, over real sockets, with its registry in memory. It
  * checks tokens and sessions, forgets, refuses, and answers what it does not have as Hodei's own server does.
  */
 import {
@@ -22,6 +22,7 @@ import {
   WorkerAgentServiceService,
   type WorkerInfo
 } from "../../src/schedulers/generated/hodei/worker/worker_agent.ts"
+import * as Package from "../../src/schedulers/generated/hodei/hodei.ts"
 import {
   WorkerServiceService,
   type WorkerRegistration,
@@ -29,6 +30,8 @@ import {
 } from "../../src/schedulers/generated/hwp/hwp.ts"
 
 export interface HodeiServerOptions {
+  /** Which version of the protocol it serves. Default: `hodei.worker`. */
+  readonly package?: "hodei.worker" | "hodei" | undefined
   readonly port?: number | undefined
   /** Uses a token up; false where it is none, or was used. Default: every token is good, and none is needed. */
   readonly useToken?: ((token: string, workerId: string) => boolean) | undefined
@@ -39,6 +42,8 @@ export interface HodeiServerOptions {
   /** The most workers that it lists. */
   readonly mostListed?: number | undefined
   readonly credentials?: ServerCredentials | undefined
+  /** Told of every worker that is held from now on, or no more. */
+  readonly onChange?: ((change: string) => void) | undefined
 }
 
 export interface HeldByHodei {
@@ -48,18 +53,20 @@ export interface HeldByHodei {
 }
 
 /** How the next registration is answered instead. */
-type Instead = Partial<RegisterWorkerResponse> | Pick<StatusObject, "code" | "details">
+export type HodeiAnswer = Partial<RegisterWorkerResponse> | Pick<StatusObject, "code" | "details">
 
 export class HodeiServer {
   readonly workers = new Map<string, HeldByHodei>()
   /** What hwp.WorkerService was told, by id. */
   readonly registrations = new Map<string, WorkerRegistration>()
   readonly received: Array<RegisterWorkerRequest> = []
+  /** Of each registration in package `hodei`. */
+  readonly customResources: Array<Readonly<Record<string, number>>> = []
   readonly unregistered: Array<UnregisterWorkerRequest> = []
   port = 0
   private readonly server = new Server()
   private readonly options: HodeiServerOptions
-  private readonly instead: Array<Instead> = []
+  private readonly instead: Array<HodeiAnswer> = []
   private sessions = 0
 
   /** Serves until the scope ends. */
@@ -72,7 +79,15 @@ export class HodeiServer {
 
   private constructor(options: HodeiServerOptions) {
     this.options = options
-    const { without = [] } = options
+    if (options.package === "hodei") this.addPackageHodei()
+    else this.addPackageHodeiWorker()
+    this.server.addService(WorkerServiceService, {
+      registerWorker: unary((request: WorkerRegistration) => this.registerWorker(request))
+    })
+  }
+
+  private addPackageHodeiWorker(): void {
+    const { without = [] } = this.options
     const methods: UntypedServiceImplementation = {
       register: unary((request: RegisterWorkerRequest) => this.register(request)),
       getAvailableWorkers: unary((request: GetAvailableWorkersRequest) => this.list(request)),
@@ -82,8 +97,28 @@ export class HodeiServer {
       WorkerAgentServiceService,
       Object.fromEntries(Object.entries(methods).filter(([name]) => !without.some((other) => other === name)))
     )
-    this.server.addService(WorkerServiceService, {
-      registerWorker: unary((request: WorkerRegistration) => this.registerWorker(request))
+  }
+
+  private addPackageHodei(): void {
+    this.server.addService(Package.WorkerAgentServiceService, {
+      register: unary((request: Package.RegisterWorkerRequest): Package.RegisterWorkerResponse => {
+        const { workerInfo } = request
+        const capacity = workerInfo?.capacity && {
+          cpuCoresTotal: workerInfo.capacity.cpuCores,
+          memoryBytesTotal: workerInfo.capacity.memoryBytes,
+          gpuCountTotal: workerInfo.capacity.gpuCount
+        }
+        this.customResources.push(workerInfo?.capacity?.customResources ?? {})
+        const { assignedWorkerId, message, sessionId, success } = this.register({
+          ...request,
+          workerInfo: workerInfo && { ...workerInfo, capacity }
+        })
+        return { success, message, sessionId, workerId: assignedWorkerId }
+      }),
+      unregisterWorker: unary((request: Package.UnregisterWorkerRequest) => this.unregister(request))
+    })
+    this.server.addService(Package.SchedulerServiceService, {
+      getAvailableWorkers: unary(() => this.list({ maxResults: Infinity }))
     })
   }
 
@@ -93,7 +128,7 @@ export class HodeiServer {
     this.registrations.clear()
   }
 
-  answerNext(...answers: ReadonlyArray<Instead>): void {
+  answerNext(...answers: ReadonlyArray<HodeiAnswer>): void {
     this.instead.push(...answers)
   }
 
@@ -127,6 +162,7 @@ export class HodeiServer {
     }
     const session = `session-${++this.sessions}`
     this.workers.set(id, { info: workerInfo, sessionId: session, jobId })
+    this.tell("registered", id, workerInfo.capabilities)
     return this.registered(id, session, "registered")
   }
 
@@ -152,7 +188,9 @@ export class HodeiServer {
 
   private unregister(request: UnregisterWorkerRequest): UnregisterWorkerResponse {
     this.unregistered.push(request)
-    const removed = this.workers.delete(request.workerId?.value ?? "")
+    const id = request.workerId?.value ?? ""
+    const removed = this.workers.delete(id)
+    if (removed) this.tell("unregistered", id)
     return { success: removed, message: removed ? "gone" : "Not found" }
   }
 
@@ -161,7 +199,12 @@ export class HodeiServer {
     if (instead !== undefined && "code" in instead) throw new Refused(instead.code, instead.details)
     if (request.workerId.trim() === "") throw new Refused(Code.INVALID_ARGUMENT, "no worker_id")
     this.registrations.set(request.workerId, request)
+    this.tell("registered", request.workerId, request.capabilities)
     return { workerId: instead?.assignedWorkerId?.value ?? request.workerId, state: "IDLE" }
+  }
+
+  private tell(what: string, id: string, capabilities: ReadonlyArray<string> = []): void {
+    this.options.onChange?.([what, id, ...capabilities].join(" "))
   }
 }
 

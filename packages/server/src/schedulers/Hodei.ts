@@ -10,7 +10,9 @@ import { healthOf } from "./grpc/GrpcHealth.ts"
 import { type HwpUnregister, makeHwpPort } from "./hodei/HwpPort.ts"
 import { readToken, type TokenSource } from "./hodei/TokenSource.ts"
 import { makeWorkerAgentPort } from "./hodei/WorkerAgentPort.ts"
-import { workerAgentWire } from "./hodei/WorkerAgentWire.ts"
+import { eitherWire } from "./hodei/Wire.ts"
+import { hodeiWire } from "./hodei/HodeiWire.ts"
+import { hodeiWorkerWire } from "./hodei/HodeiWorkerWire.ts"
 import { InvalidSchedulerOptions } from "./InvalidSchedulerOptions.ts"
 
 export { type HwpUnregister, InvalidSchedulerOptions, type TlsOptions, type TokenSource }
@@ -36,7 +38,8 @@ export interface HwpOptions extends Omit<HodeiOptions, "token"> {
 }
 
 /**
- * A server of `hodei.worker.WorkerAgentService` as a {@link SchedulerPort}. It lists the ids of workers and nothing
+ * A server of `hodei.worker.WorkerAgentService` as a {@link SchedulerPort}, or of `hodei.WorkerAgentService`, which is
+ * found out by asking. It lists the ids of workers and nothing
  * else of them, and does not compare generations. Nothing is connected until the first call, so building the layer
  * fails only with options that make no sense. A call's deadline is the `attemptTimeout` of {@link RegistrationConfig};
  * reading the token counts for the attempt.
@@ -70,7 +73,7 @@ export const layer = ({
       const channel = yield* GrpcChannel.make({ addresses, tls, timeout })
       const services = yield* Effect.context<NodeServices.NodeServices>()
       const { canList, ...calls } = makeWorkerAgentPort({
-        wire: workerAgentWire(channel),
+        wire: eitherWire(hodeiWorkerWire(channel), hodeiWire(channel)),
         token: (workerId) =>
           source === undefined ? noToken : Effect.provide(readToken(source, workerId), services),
         timeout

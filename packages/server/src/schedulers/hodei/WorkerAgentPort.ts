@@ -1,5 +1,5 @@
 /**
- * Hodei's WorkerAgentService as a scheduler: tokens and sessions, refusals in words, and a list of ids.
+ * Hodei's WorkerAgentService as a scheduler, in either version: tokens and sessions, refusals in words, and a list of ids.
  */
 import {
   type ListedWorker,
@@ -11,10 +11,12 @@ import {
   WorkerId
 } from "@muster/core"
 import { type Duration, Effect, Redacted, Result, Schema, Stream } from "effect"
+import { WorkerInfo } from "../generated/hodei/worker/worker_agent.ts"
 import { type GrpcStatus, toSchedulerError } from "../grpc/GrpcStatus.ts"
 import { isAbsence, toRefusal } from "./Refusal.ts"
 import { Sessions } from "./Sessions.ts"
-import type { Wire } from "./WorkerAgentWire.ts"
+import type { Wire } from "./Wire.ts"
+import { toWorkerInfo } from "./WorkerInfo.ts"
 
 export interface WorkerAgentOptions {
   readonly wire: Wire
@@ -40,13 +42,13 @@ export const makeWorkerAgentPort = ({ timeout, token, wire }: WorkerAgentOptions
 
   const register = Effect.fnUntraced(function* (worker: Worker) {
     const { id } = worker
-    const { bytes, send } = wire.prepare(worker)
+    const bytes = toBytes(worker)
     const sessionId = sessions.find(id, bytes)
     const read = yield* Effect.result(token(id))
     // In a session that the scheduler remembers, the token is not looked at and remains unused.
     if (Result.isFailure(read) && sessionId === "") return yield* read.failure
     const proof = { sessionId, token: Result.isSuccess(read) ? Redacted.value(read.success) : "" }
-    const answer = yield* Effect.mapError(send(proof), (status) =>
+    const answer = yield* Effect.mapError(wire.register(worker, proof), (status) =>
       Result.isFailure(read) && status.code === "UNAUTHENTICATED" ? read.failure : toError(status)
     )
     if (!answer.success) {
@@ -98,6 +100,9 @@ export const makeWorkerAgentPort = ({ timeout, token, wire }: WorkerAgentOptions
     canList: () => canList
   }
 }
+
+/** What of a worker the scheduler is told. */
+const toBytes = (worker: Worker): Uint8Array => WorkerInfo.encode(toWorkerInfo(worker)).finish()
 
 const isWorkerId = Schema.is(WorkerId)
 
