@@ -162,7 +162,9 @@ export class HodeiServer {
     }
     const session = `session-${++this.sessions}`
     this.workers.set(id, { info: workerInfo, sessionId: session, jobId })
-    this.tell("registered", id, workerInfo.capabilities)
+    const { cpuCoresTotal = 0, gpuCountTotal = 0, memoryBytesTotal = "0" } = workerInfo.capacity ?? {}
+    const capacity = `(${cpuCoresTotal} cores, ${memoryBytesTotal} bytes, ${gpuCountTotal} GPUs)`
+    this.tell("registered", id, [capacity, ...workerInfo.capabilities])
     return this.registered(id, session, "registered")
   }
 

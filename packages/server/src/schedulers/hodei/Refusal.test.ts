@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import { readFileSync } from "node:fs"
 import { isAbsence, toRefusal } from "./Refusal.ts"
 
 const rows: ReadonlyArray<readonly [kind: string, ...messages: ReadonlyArray<string>]> = [
@@ -30,6 +31,33 @@ const rows: ReadonlyArray<readonly [kind: string, ...messages: ReadonlyArray<str
   ],
   ["SchedulerRejected refused", "no", "computer says nope", ""]
 ]
+
+/** The table of the documentation: words, and what they mean. */
+const page = readFileSync(new URL("../../../../../docs/schedulers/hodei.md", import.meta.url), "utf8")
+const [, table = ""] = /\| words \| means \|\n\| --- \| --- \|\n((?:\|.*\n)+)/.exec(page) ?? []
+const documented = table
+  .trim()
+  .split("\n")
+  .flatMap((row) => {
+    const [, words = "", meaning = ""] = row.split("|")
+    return Array.from(words.matchAll(/`([^`]+)`/g), ([, word = ""]) => [word, meaning.trim()] as const)
+  })
+
+const meaningOf = (message: string) => {
+  const error = toRefusal(message)
+  if (error._tag === "SchedulerRejected") return `rejected as \`${error.code}\``
+  return error._tag === "SchedulerUnavailable" ? "unavailable" : "fault, tried again"
+}
+
+describe("docs/schedulers/hodei.md", () => {
+  it.each(documented)("says that %j is %s", (word, meaning) => {
+    assert.isTrue(meaning.startsWith(meaningOf(`the worker, ${word.toUpperCase()}.`)), meaning)
+  })
+
+  it("has a table", () => {
+    assert.isAbove(documented.length, 40)
+  })
+})
 
 describe("success = false", () => {
   it.each(rows.flatMap(([kind, ...messages]) => messages.map((message) => [message, kind] as const)))(
