@@ -119,26 +119,50 @@ describe("tokens", () => {
     })
   )
 
-  live("are not needed to say the same again, even where there is none to be read", () =>
+  live("are not needed to say the same again: without a good one the session is sent", () =>
     Effect.gen(function* () {
-      const { file, good, hodei, issue, port } = yield* withTokens()
+      const { file, hodei, issue, port } = yield* withTokens()
       const worker = yield* decode("a")
       issue("one")
       yield* register(port, worker)
-      good.add("unused")
-      writeFileSync(file, "unused")
       yield* register(port, worker)
       rmSync(file)
       yield* register(port, worker)
-      assert.deepStrictEqual(
-        hodei.received.map(({ authToken, sessionId }) => [authToken, sessionId]),
-        [
-          ["one", ""],
-          ["unused", "session-1"],
-          ["", "session-1"]
-        ]
-      )
-      assert.isTrue(good.has("unused"))
+      assert.deepStrictEqual(proofs(hodei), [
+        ["one", ""],
+        ["one", ""],
+        ["", "session-1"],
+        ["", "session-1"]
+      ])
+    })
+  )
+
+  live("come first: a server may remember the session of a worker that it has lost", () =>
+    Effect.gen(function* () {
+      const { hodei, issue, port } = yield* withTokens()
+      const worker = yield* decode("a")
+      issue("one")
+      yield* register(port, worker)
+      issue("two")
+      yield* register(port, worker)
+      assert.deepStrictEqual(proofs(hodei), [
+        ["one", ""],
+        ["two", ""]
+      ])
+      assert.strictEqual(hodei.workers.get("a")?.sessionId, "session-2")
+    })
+  )
+
+  live("that are refused in words are as refused", () =>
+    Effect.gen(function* () {
+      const { hodei, issue, port } = yield* withTokens()
+      const worker = yield* decode("a")
+      issue("one")
+      yield* register(port, worker)
+      hodei.answerNext({ success: false, message: "token already used" })
+      yield* register(port, worker)
+      hodei.answerNext({ success: false, message: "no such provider" })
+      assert.strictEqual(yield* failure(register(port, worker)), "rejected as not_found")
     })
   )
 
@@ -160,6 +184,9 @@ describe("tokens", () => {
     })
   )
 })
+
+const proofs = ({ received }: HodeiServer) =>
+  received.map(({ authToken, sessionId }) => [authToken, sessionId])
 
 describe("what a server answers", () => {
   const cases: ReadonlyArray<readonly [HodeiAnswer, string]> = [

@@ -14,6 +14,9 @@ const unavailable = (message: string) => new SchedulerUnavailable({ message })
 const broken = (message: string) => new SchedulerFault({ message, retryable: true })
 const rejected = (code: string) => (message: string) => new SchedulerRejected({ message, code })
 
+/** The `code` of a refusal that is about the token. */
+export const tokenRefused = "token_refused"
+
 const table: ReadonlyArray<Row> = [
   {
     words:
@@ -22,7 +25,7 @@ const table: ReadonlyArray<Row> = [
   },
   {
     words: /\b(otp|token|unauthenticated|authentication|credentials?)\b/i,
-    toError: rejected("token_refused")
+    toError: rejected(tokenRefused)
   },
   {
     words: /\b(denied|forbidden|not allowed|not permitted|unauthori[sz]ed)\b/i,

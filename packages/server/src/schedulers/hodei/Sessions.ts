@@ -1,7 +1,7 @@
 /**
- * The sessions that the scheduler gave for what it holds. With one, the very same registration is made again without
- * a new token: after a comparison, or because the worker says that it is ready. The scheduler does not look at the
- * worker then, so a worker that has changed must not use the one that it had before.
+ * The sessions that the scheduler gave for what it holds. With one, the very same registration can be made again where
+ * there is no new token: because the worker says that it is ready, or is checked on. The scheduler does not look at the
+ * worker then, so one that has changed must not use the session that it had before.
  */
 import type { WorkerId } from "@muster/core"
 import { createHash } from "node:crypto"

@@ -13,9 +13,9 @@ import {
 import { type Duration, Effect, Redacted, Result, Schema, Stream } from "effect"
 import { WorkerInfo } from "../generated/hodei/worker/worker_agent.ts"
 import { type GrpcStatus, toSchedulerError } from "../grpc/GrpcStatus.ts"
-import { isAbsence, toRefusal } from "./Refusal.ts"
+import { isAbsence, tokenRefused, toRefusal } from "./Refusal.ts"
 import { Sessions } from "./Sessions.ts"
-import type { Wire } from "./Wire.ts"
+import type { Proof, Wire } from "./Wire.ts"
 import { toWorkerInfo } from "./WorkerInfo.ts"
 
 export interface WorkerAgentOptions {
@@ -40,25 +40,33 @@ export const makeWorkerAgentPort = ({ timeout, token, wire }: WorkerAgentOptions
       ? new SchedulerRejected({ code: "unimplemented", message: notThisProtocol(status.message) })
       : toSchedulerError(status, timeout)
 
+  const attempt = Effect.fnUntraced(function* (worker: Worker, proof: Proof) {
+    const answer = yield* Effect.mapError(wire.register(worker, proof), toError)
+    if (!answer.success) return yield* toRefusal(answer.message)
+    if (answer.workerId !== "" && answer.workerId !== worker.id) {
+      return yield* new SchedulerFault({
+        message: registeredAs(worker.id, answer.workerId),
+        retryable: false
+      })
+    }
+    return answer.sessionId
+  })
+
   const register = Effect.fnUntraced(function* (worker: Worker) {
-    const { id } = worker
     const bytes = toBytes(worker)
-    const sessionId = sessions.find(id, bytes)
-    const read = yield* Effect.result(token(id))
-    // In a session that the scheduler remembers, the token is not looked at and remains unused.
-    if (Result.isFailure(read) && sessionId === "") return yield* read.failure
-    const proof = { sessionId, token: Result.isSuccess(read) ? Redacted.value(read.success) : "" }
-    const answer = yield* Effect.mapError(wire.register(worker, proof), (status) =>
-      Result.isFailure(read) && status.code === "UNAUTHENTICATED" ? read.failure : toError(status)
-    )
-    if (!answer.success) {
-      sessions.forget(id)
-      return yield* toRefusal(answer.message)
+    const read = yield* Effect.result(token(worker.id))
+    const withToken = Result.isSuccess(read)
+      ? attempt(worker, { token: Redacted.value(read.success), sessionId: "" })
+      : Effect.fail(read.failure)
+    // In a session the scheduler does not look at what it is told, so this is for where there is no good token only.
+    const inSession = (error: SchedulerError) => {
+      const sessionId = sessions.find(worker.id, bytes)
+      if (sessionId === "" || (Result.isSuccess(read) && !isOfToken(error))) return Effect.fail(error)
+      return Effect.mapError(attempt(worker, { token: "", sessionId }), (other) =>
+        isOfToken(other) ? error : other
+      )
     }
-    if (answer.workerId !== "" && answer.workerId !== id) {
-      return yield* new SchedulerFault({ message: registeredAs(id, answer.workerId), retryable: false })
-    }
-    sessions.keep(id, bytes, answer.sessionId)
+    sessions.keep(worker.id, bytes, yield* Effect.catch(withToken, inSession))
   })
 
   const unregister = Effect.fnUntraced(function* (workerId: WorkerId) {
@@ -100,6 +108,10 @@ export const makeWorkerAgentPort = ({ timeout, token, wire }: WorkerAgentOptions
     canList: () => canList
   }
 }
+
+/** Whether it was the token that was refused: by the call's status, or in words. */
+const isOfToken = (error: SchedulerError): boolean =>
+  error._tag === "SchedulerRejected" && (error.code === "unauthenticated" || error.code === tokenRefused)
 
 /** What of a worker the scheduler is told. */
 const toBytes = (worker: Worker): Uint8Array => WorkerInfo.encode(toWorkerInfo(worker)).finish()
