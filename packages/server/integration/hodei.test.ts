@@ -1,19 +1,22 @@
 /**
  * The Hodei adapter in front of a server of Hodei's definitions: what it tells it, and what it makes of its answers.
  */
-import { status as Code } from "@grpc/grpc-js"
+import { ServerCredentials, status as Code } from "@grpc/grpc-js"
 import { assert, describe, it } from "@effect/vitest"
 import { RegistrationConfig, type SchedulerError, SchedulerPort, Worker, WorkerId } from "@muster/core"
 import * as Hodei from "@muster/server/schedulers/Hodei"
 import { ConfigProvider, Context, Effect, Layer, Option, Queue, Schema, type Scope, Stream } from "effect"
 import { createServer } from "node:net"
 import { once } from "node:events"
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { spawnSync } from "node:child_process"
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fromStrings } from "../src/schedulers/hodei/CapabilityStrings.ts"
 import { schedulerLayer } from "../src/Schedulers.ts"
 import { type HodeiAnswer, HodeiServer, type HodeiServerOptions } from "./hodei/HodeiServer.ts"
+
+const hasOpenssl = spawnSync("openssl", ["version"]).status === 0
 
 type Port = SchedulerPort["Service"]
 
@@ -459,6 +462,39 @@ describe("--scheduler", () => {
       yield* register(yield* built(spec), worker)
       assert.isTrue(hodei.registrations.has("a"))
     })
+  )
+
+  it.live.skipIf(!hasOpenssl)(
+    `hodeis:// is encrypted, with a server whose certificate is known${hasOpenssl ? "" : " (skipped: there is no openssl)"}`,
+    () =>
+      Effect.gen(function* () {
+        const path = yield* folder
+        const [key, certificate] = [join(path, "key.pem"), join(path, "certificate.pem")]
+        const { status, stderr } = spawnSync("openssl", [
+          ..."req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=hodei.test".split(
+            " "
+          ),
+          "-addext",
+          "subjectAltName=DNS:hodei.test",
+          "-keyout",
+          key,
+          "-out",
+          certificate
+        ])
+        assert.strictEqual(status, 0, stderr.toString())
+        const pair = { private_key: readFileSync(key), cert_chain: readFileSync(certificate) }
+        const hodei = yield* HodeiServer.start({ credentials: ServerCredentials.createSsl(null, [pair]) })
+        const worker = yield* decode("a")
+        const names = { MUSTER_SCHEDULER_SERVER_NAME: "hodei.test" }
+        const trusting = { ...names, MUSTER_SCHEDULER_CA: certificate }
+        for (const scheme of ["hodeis", "hodeis+hwp"]) {
+          const spec = `${scheme}://${addressOf(hodei)}`
+          assert.strictEqual(yield* failure(register(yield* built(spec, names), worker)), "unavailable")
+          yield* register(yield* built(spec, trusting), worker)
+        }
+        assert.isTrue(hodei.workers.has("a"))
+        assert.isTrue(hodei.registrations.has("a"))
+      }).pipe(Effect.scoped)
   )
 
   const wrong: ReadonlyArray<readonly [string, string, Readonly<Record<string, string>>, RegExp]> = [
