@@ -4,10 +4,10 @@ import { loadSync } from "@grpc/proto-loader"
 import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
 
-const server = dirname(fileURLToPath(import.meta.resolve("@muster/server/package.json")))
+export const serverFolder = dirname(fileURLToPath(import.meta.resolve("@muster/server/package.json")))
 
 /** What is run as `muster`. */
-export const bin = join(server, "src/bin.ts")
+export const bin = join(serverFolder, "src/bin.ts")
 
 export interface ProtoClient {
   readonly call: (method: string, request: object) => Promise<unknown>
@@ -18,7 +18,7 @@ const isService = (value: unknown): value is ServiceClientConstructor => typeof 
 
 /** `service` by its full name, such as `muster.scheduler.v1.SchedulerService`. */
 export const protoClient = (file: string, service: string, address: string): ProtoClient => {
-  const folder = join(server, "proto")
+  const folder = join(serverFolder, "proto")
   const definition = loadSync(join(folder, file), { includeDirs: [folder], longs: Number, defaults: true })
   let found: unknown = loadPackageDefinition(definition)
   for (const name of service.split(".")) found = Object(found)[name]

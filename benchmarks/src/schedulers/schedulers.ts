@@ -10,9 +10,10 @@ import { summarize } from "../statistics.ts"
 import { printTable } from "../table.ts"
 import { makeWorkers } from "../workers.ts"
 import { grpc } from "./grpc.ts"
+import { hodei } from "./hodei.ts"
 import type { RunningScheduler, SchedulerBench } from "./schedulerBench.ts"
 
-const benches: ReadonlyArray<SchedulerBench> = [grpc]
+const benches: ReadonlyArray<SchedulerBench> = [grpc, hodei]
 
 const rounds = 5
 const together = 64

@@ -48,6 +48,25 @@ const registrations = (test: TestFleet) =>
 const decode = (name: string) =>
   Effect.orDie(Worker.decode({ id: name, capabilities: { cpuCores: 1, memoryMb: 1 } }))
 
+describe("a check after registering", () => {
+  it.effect.each([
+    ["is made where the scheduler can be asked", ["get"], true],
+    ["is not made where it cannot: registering again would be none", ["list"], false]
+  ] as const)("%s", ([, capabilities, isDue]) =>
+    Effect.gen(function* () {
+      const test = yield* TestFleet.make({
+        scheduler: { capabilities },
+        fleet: { checkAfter: Duration.minutes(1) }
+      })
+      yield* test.want("a")
+      yield* settle
+      assert.strictEqual((yield* test.record("a")).dueAt !== undefined, isDue)
+      yield* TestClock.adjust("10 minutes")
+      assert.lengthOf(yield* registrations(test), 1)
+    })
+  )
+})
+
 describe("a comparison with the scheduler", () => {
   it.effect("finds nothing where there is nothing to find, and changes nothing", () =>
     Effect.gen(function* () {

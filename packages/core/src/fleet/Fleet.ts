@@ -5,7 +5,7 @@
 import type { Stream } from "effect"
 import { Clock, Context, Duration, Effect, Latch, Layer, Option, Result, Schema, type Scope } from "effect"
 import { nextGeneration } from "../Generation.ts"
-import type { SchedulerPort } from "../SchedulerPort.ts"
+import { SchedulerPort } from "../SchedulerPort.ts"
 import type { Worker } from "../Worker.ts"
 import type { WorkerId } from "../WorkerId.ts"
 import type { ChangedRecord, Draft } from "./Draft.ts"
@@ -188,7 +188,9 @@ const make = Effect.fnUntraced(function* (
 ): Effect.fn.Return<Fleet["Service"], StoreUnavailable, FleetStore | SchedulerPort | Scope.Scope> {
   const store = yield* FleetStore
   const context = yield* Effect.context()
-  const rules = toRules(options)
+  const scheduler = yield* SchedulerPort
+  // Whether a scheduler has a worker cannot be checked where it does not say; registering again would be no check.
+  const rules = toRules(scheduler.get === undefined ? { ...options, checkAfter: Duration.infinity } : options)
   const overview = yield* store.overview
   const counts = new FleetCounts(overview, makePhaseGauge(context))
   const observers = new Observers()

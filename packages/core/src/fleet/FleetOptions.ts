@@ -22,7 +22,10 @@ export interface FleetOptions {
   readonly maxRetryDelay: Duration.Duration
   /** For how long a failure that can be retried is retried before it becomes a dead letter; infinite: always. */
   readonly deadLetterAfter: Duration.Duration
-  /** How long after registering the scheduler is asked whether it has the worker; infinite: it is not asked. */
+  /**
+   * How long after registering the scheduler is asked whether it has the worker; infinite: it is not asked. One that
+   * cannot `get` a worker is not asked either.
+   */
   readonly checkAfter: Duration.Duration
   /** The lease of dynamic workers that do not say one; infinite: none. */
   readonly defaultLease: Duration.Duration
