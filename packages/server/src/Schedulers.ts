@@ -3,8 +3,9 @@
  * through here, so that all of them know the same ones. An adapter is loaded when it is named.
  */
 import { EmbeddedScheduler, SchedulerPort } from "@muster/core"
-import { Config, Effect, FileSystem, Layer, Option, Schema } from "effect"
+import { Config, Effect, FileSystem, Layer, Option, Redacted, Schema } from "effect"
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
+import type { EtcdUser } from "./schedulers/Etcd.ts"
 import type { TlsOptions } from "./schedulers/Grpc.ts"
 import type { InvalidSchedulerOptions } from "./schedulers/InvalidSchedulerOptions.ts"
 import { variable } from "./Variables.ts"
@@ -15,9 +16,9 @@ export const defaultScheduler = "embedded"
 
 /**
  * The scheduler that `spec` names: `embedded`, which lives in this process and forgets with it,
- * `grpc://HOST:PORT[,HOST:PORT…]`, `hodei://…` or `hodei+hwp://…`, with an `s` before `://` (`grpcs`) or the `+`
- * (`hodeis+hwp`) for TLS. Building the layer fails with {@link WrongUsage} for anything
- * else, and for settings that make no sense.
+ * `grpc://HOST:PORT[,HOST:PORT…]`, `etcd://HOST:PORT[,HOST:PORT…][/PREFIX][?lease=…]`, `hodei://…` or `hodei+hwp://…`,
+ * with an `s` before `://` (`grpcs`) or the `+` (`hodeis+hwp`) for TLS. Building the layer fails with
+ * {@link WrongUsage} for anything else, and for settings that make no sense.
  *
  * @example
  * ```ts
@@ -92,18 +93,39 @@ const hwp =
 
 const HwpUnregister = Schema.Literals(["reject", "leave"])
 
+const etcd =
+  (isEncrypted: boolean): Adapter =>
+  (rest, spec) =>
+    Layer.unwrap(
+      Effect.gen(function* () {
+        const { parseEtcdAddress } = yield* Effect.promise(() => import("./schedulers/etcd/EtcdAddress.ts"))
+        const { layer } = yield* Effect.promise(() => import("./schedulers/Etcd.ts"))
+        const { hosts, ...options } = yield* Effect.mapError(
+          Effect.fromResult(parseEtcdAddress(rest)),
+          (rule) => new WrongUsage({ message: `--scheduler (MUSTER_SCHEDULER) ${quoted(spec)}: ${rule}` })
+        )
+        const addresses = yield* parseAddresses(hosts, spec)
+        const tls = isEncrypted ? yield* tlsFromVariables : undefined
+        const user = yield* userFromVariables
+        return invalidOptionsAreUsage(layer({ addresses, tls, user, ...options }))
+      })
+    )
+
 const adapters: ReadonlyMap<string, Adapter> = new Map([
   ["grpc", grpc(false)],
   ["grpcs", grpc(true)],
+  ["etcd", etcd(false)],
+  ["etcds", etcd(true)],
   ["hodei", hodei(false)],
   ["hodeis", hodei(true)],
   ["hodei+hwp", hwp(false)],
   ["hodeis+hwp", hwp(true)]
 ])
 
-const known = `"${defaultScheduler}", grpc://HOST:PORT, hodei://HOST:PORT and hodei+hwp://HOST:PORT (with TLS: grpcs, hodeis and hodeis+hwp)`
+const known = `"${defaultScheduler}", grpc://HOST:PORT, etcd://HOST:PORT, hodei://HOST:PORT and hodei+hwp://HOST:PORT (with TLS: grpcs, etcds, hodeis and hodeis+hwp)`
 
-const quoted = (spec: string) => JSON.stringify(spec.slice(0, 100))
+/** A user and a password have no place in it; where they were given all the same, they are not repeated. */
+const quoted = (spec: string) => JSON.stringify(spec.replace(/\/\/.*@/, "//…@").slice(0, 100))
 
 const refuse = (message: string) => Layer.effect(SchedulerPort, Effect.fail(new WrongUsage({ message })))
 
@@ -175,6 +197,28 @@ const parseCommand = (text: string) =>
   )
 
 const decodeCommand = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Array(Schema.String)))
+
+/**
+ * `MUSTER_SCHEDULER_USER`, and its password in `_PASSWORD` or in the file that `_PASSWORD_FILE` names. That file is
+ * read when Muster signs in, so that a new password needs no restart.
+ */
+const userFromVariables = Effect.gen(function* (): Effect.fn.Return<EtcdUser | undefined, WrongUsage> {
+  const name = yield* textOf("MUSTER_SCHEDULER_USER")
+  const password = yield* textOf("MUSTER_SCHEDULER_PASSWORD")
+  const file = yield* textOf("MUSTER_SCHEDULER_PASSWORD_FILE")
+  if (name === undefined && password === undefined && file === undefined) return undefined
+  if (name === undefined || (password === undefined) === (file === undefined)) {
+    return yield* new WrongUsage({
+      message:
+        "MUSTER_SCHEDULER_USER goes together with MUSTER_SCHEDULER_PASSWORD or MUSTER_SCHEDULER_PASSWORD_FILE, one of them"
+    })
+  }
+  if (password !== undefined) return { name, password: Redacted.make(password) }
+  // Whether it can be read is better known now than later.
+  yield* fileOf("MUSTER_SCHEDULER_PASSWORD_FILE")
+  return { name, password: { file: file ?? "" } }
+})
+
 
 const textOf = (name: string): Effect.Effect<string | undefined, WrongUsage> =>
   Config.option(Config.String(name)).pipe(

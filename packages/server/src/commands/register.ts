@@ -2,8 +2,9 @@
  * `muster register FILE`: registers every worker of a file.
  */
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
-import { Duration, Effect, Layer, Option, Schema } from "effect"
+import { type Duration, Effect, Layer, Option } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
+import { parseDuration } from "../DurationText.ts"
 import { parseMappings } from "../fleetfile/CsvColumns.ts"
 import { formats } from "../fleetfile/Format.ts"
 import { registerDirectly } from "../register/Direct.ts"
@@ -122,34 +123,14 @@ const runThroughService = Effect.fnUntraced(function* (flags: Flags, server: str
   )
 })
 
-// `10s` as people write it, beside what `Duration` decodes.
-const units = new Map([
-  ["ms", "millis"],
-  ["s", "seconds"],
-  ["m", "minutes"],
-  ["h", "hours"]
-])
-
-const inFull = (text: string): string =>
-  text
-    .trim()
-    .replace(
-      /^(\d+(?:\.\d+)?)\s*(ms|s|m|h)$/,
-      (_, amount: string, unit: string) => `${amount} ${units.get(unit)}`
-    )
-
 const parseWait = (text: string): Effect.Effect<Duration.Duration, WrongUsage> =>
-  decodeDuration(inFull(text)).pipe(
-    Effect.filterOrFail((wait) => Duration.isFinite(wait) && Duration.isGreaterThan(wait, Duration.zero)),
-    Effect.mapError(
-      () =>
-        new WrongUsage({
-          message: `--wait ${JSON.stringify(text)} is not a duration such as 30s or "2 minutes"`
-        })
-    )
+  Effect.mapError(
+    Effect.fromOption(parseDuration(text)),
+    () =>
+      new WrongUsage({
+        message: `--wait ${JSON.stringify(text)} is not a duration such as 30s or "2 minutes"`
+      })
   )
-
-const decodeDuration = Schema.decodeUnknownEffect(Schema.DurationFromString)
 
 export const register = Command.make(
   "register",

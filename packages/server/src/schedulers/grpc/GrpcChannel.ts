@@ -106,9 +106,11 @@ export class GrpcChannel {
     for (const client of this.clients) client.close()
   }
 
+  /** `metadata` is sent beside the request. */
   unary<Request, Response>(
     method: UnaryMethod<Request, Response>,
-    request: Request
+    request: Request,
+    metadata: Readonly<Record<string, string>> = {}
   ): Effect.Effect<Response, GrpcStatus> {
     return this.failover(() =>
       Effect.withFiber((fiber) =>
@@ -119,7 +121,7 @@ export class GrpcChannel {
             method.requestSerialize,
             method.responseDeserialize,
             request,
-            traceContext(fiber),
+            withEntries(traceContext(fiber), metadata),
             { deadline: Date.now() + this.timeoutMillis },
             (error, response) => {
               if (error !== null) resume(Effect.fail(this.failure(error, index)))
@@ -210,6 +212,11 @@ const traceContext = (fiber: Fiber.Fiber<unknown, unknown>): Metadata => {
     const flags = span.sampled ? "01" : "00"
     metadata.set("traceparent", `00-${span.traceId.padStart(32, "0")}-${span.spanId}-${flags}`)
   }
+  return metadata
+}
+
+const withEntries = (metadata: Metadata, entries: Readonly<Record<string, string>>): Metadata => {
+  for (const [name, value] of Object.entries(entries)) metadata.set(name, value)
   return metadata
 }
 
