@@ -17,9 +17,10 @@ export const hasEtcd = spawnSync("etcd", ["--version"]).status === 0
 export const whyNoEtcd = hasEtcd ? "" : " (skipped: there is no etcd; Debian has it as etcd-server)"
 
 export interface EtcdServer {
-  readonly port: number
   /** `HOST:PORT`. */
   readonly address: string
+  /** The file with its certificate, where it speaks TLS. */
+  readonly certificate: string
   /** Returns when it answers. */
   readonly start: Effect.Effect<void>
   /** Not asked, and without a chance to clean up. Returns when it has ended. */
@@ -28,16 +29,22 @@ export interface EtcdServer {
   readonly loseData: Effect.Effect<void>
   /** Calls it by its JSON gateway, which shares nothing with the adapter; `path` begins after `/v3`. */
   readonly post: (path: string, body: unknown, token?: string) => Effect.Effect<EtcdAnswer>
-  /** The value of every key with this beginning, as text. */
-  readonly values: (beginning: string, token?: string) => Effect.Effect<ReadonlyMap<string, string>>
+  /** Every key with this beginning and its value, as text. */
+  readonly values: (beginning: string) => Effect.Effect<ReadonlyMap<string, string>>
+  readonly put: (key: string, value: string) => Effect.Effect<void>
+  /** Removes every key with this beginning. */
+  readonly remove: (beginning: string) => Effect.Effect<void>
+  /** The ids of all leases. */
+  readonly leases: Effect.Effect<ReadonlyArray<string>>
 }
 
 // oxlint-disable-next-line typescript/no-explicit-any -- a client that reads what it expects is what is tested
 export type EtcdAnswer = any
 
-/** `settings`: flags of etcd, without their dashes. */
+/** `settings`: flags of etcd, without their dashes. With `tls` it makes itself a certificate. */
 export const startEtcd = (
-  settings: Readonly<Record<string, string>> = {}
+  settings: Readonly<Record<string, string>> = {},
+  { tls = false }: { readonly tls?: boolean } = {}
 ): Effect.Effect<EtcdServer, never, Scope.Scope> =>
   Effect.gen(function* () {
     const root = yield* Effect.acquireRelease(
@@ -47,6 +54,7 @@ export const startEtcd = (
     const port = yield* freePort
     const peerPort = yield* freePort
     const data = join(root, "data")
+    const tlsPort = yield* freePort
     const url = `http://127.0.0.1:${port}`
     const peerUrl = `http://127.0.0.1:${peerPort}`
     let child: ChildProcess | undefined
@@ -67,11 +75,12 @@ export const startEtcd = (
         "data-dir": data,
         logger: "zap",
         "log-level": "error",
-        "listen-client-urls": url,
+        "listen-client-urls": tls ? `${url},https://127.0.0.1:${tlsPort}` : url,
         "advertise-client-urls": url,
         "listen-peer-urls": peerUrl,
         "initial-advertise-peer-urls": peerUrl,
         "initial-cluster": `test=${peerUrl}`,
+        ...(tls ? { "auto-tls": "true" } : {}),
         ...settings
       }
       const started = spawn(
@@ -106,22 +115,26 @@ export const startEtcd = (
     yield* Effect.acquireRelease(start, () => kill)
 
     return {
-      port,
-      address: `127.0.0.1:${port}`,
+      address: `127.0.0.1:${tls ? tlsPort : port}`,
+      certificate: join(data, "fixtures/client/cert.pem"),
       start,
       kill,
       loseData: Effect.sync(() => rmSync(data, { recursive: true, force: true })),
       post,
-      values: (beginning, token) =>
-        Effect.map(
-          post("/kv/range", { key: base64(beginning), range_end: base64(endOf(beginning)) }, token),
-          (answer) => {
-            const kvs: ReadonlyArray<{ readonly key: string; readonly value?: string }> = answer.kvs ?? []
-            return new Map(kvs.map(({ key, value = "" }) => [text(key), text(value)]))
-          }
-        )
+      values: (beginning) =>
+        Effect.map(post("/kv/range", range(beginning)), (answer) => {
+          const kvs: ReadonlyArray<{ readonly key: string; readonly value?: string }> = answer.kvs ?? []
+          return new Map(kvs.map(({ key, value = "" }) => [text(key), text(value)]))
+        }),
+      put: (key, value) => post("/kv/put", { key: base64(key), value: base64(value) }),
+      remove: (beginning) => post("/kv/deleterange", range(beginning)),
+      leases: Effect.map(post("/lease/leases", {}), ({ leases = [] }): ReadonlyArray<string> =>
+        leases.map(({ ID }: { readonly ID: string }) => ID)
+      )
     }
   })
+
+const range = (beginning: string) => ({ key: base64(beginning), range_end: base64(endOf(beginning)) })
 
 const base64 = (text: string): string => Buffer.from(text).toString("base64")
 

@@ -4,20 +4,22 @@
  */
 import {
   type BatchMember,
+  type CallOptions,
   type HeldWorker,
   RegistrationConfig,
   type SchedulerError,
   SchedulerFault,
   SchedulerPort,
+  type Worker,
   type WorkerId
 } from "@muster/core"
 import { type Duration, Effect, Layer, Option, Result, Stream } from "effect"
-import { type KeyValue, KVService, type RangeResponse, type TxnRequest } from "./generated/etcd/etcd.ts"
+import { type KeyValue, KVService, type RangeResponse, type TxnResponse } from "./generated/etcd/etcd.ts"
 import { type EtcdCall, makeEtcdCall } from "./etcd/EtcdClient.ts"
-import { hasTooManyOps, isTooLarge, toSchedulerError } from "./etcd/EtcdError.ts"
+import { hasTooManyOps, isFull, isTooLarge, toSchedulerError } from "./etcd/EtcdError.ts"
 import { healthOf } from "./etcd/EtcdHealth.ts"
 import { EtcdLayout } from "./etcd/EtcdLayout.ts"
-import { type EtcdLease, makeKeptLease, makePassingLease, noLease, withLease } from "./etcd/EtcdLeases.ts"
+import { makeKeptLease, makePassingLease, noLease, withLease } from "./etcd/EtcdLeases.ts"
 import { type EtcdOptions, type EtcdSettings, type EtcdUser, resolveOptions } from "./etcd/EtcdOptions.ts"
 import { type Chunk, planTxns, TxnLimits } from "./etcd/TxnPlan.ts"
 import {
@@ -26,6 +28,7 @@ import {
   rangeRequest,
   type Registration,
   registrationTxn,
+  removalTxn,
   toRegistration,
   unregistrationTxn
 } from "./etcd/WorkerTxn.ts"
@@ -82,21 +85,39 @@ const makePort = Effect.fnUntraced(function* (
   const fail = (status: GrpcStatus): Effect.Effect<never, SchedulerError> =>
     Effect.fail(toSchedulerError(status, timeout))
 
-  /** A change of one worker, by itself. */
-  const change = (
-    generation: number,
-    lease: EtcdLease,
-    request: (lease: number) => TxnRequest
+  /** The answer to a change of one worker, by itself. */
+  const settle = (
+    answer: Effect.Effect<TxnResponse, GrpcStatus>,
+    generation: number
   ): Effect.Effect<void, SchedulerError> =>
-    withLease(lease, (id) => call(KVService.txn, request(id))).pipe(
+    answer.pipe(
       Effect.catch(fail),
       Effect.flatMap((answer) => Effect.fromResult(outcomeOf(answer, generation)))
     )
 
+  const register = (worker: Worker, { generation }: CallOptions) =>
+    Effect.suspend(() => {
+      const registration = toRegistration(layout, { worker, generation })
+      const answer = withLease(workerLease, (lease) =>
+        call(KVService.txn, registrationTxn(registration, lease))
+      )
+      return settle(answer, generation)
+    })
+
+  const unregister = (workerId: WorkerId, options: CallOptions) => {
+    const answer = withLease(tombstoneLease, (lease) =>
+      call(KVService.txn, unregistrationTxn(layout, workerId, options, lease))
+    )
+    // What cannot be written down when etcd is full is done all the same; the call still fails, and is made again.
+    const removal = call(KVService.txn, removalTxn(layout, workerId, options))
+    return settle(
+      Effect.tapError(answer, (status) => (isFull(status) ? Effect.ignore(removal) : Effect.void)),
+      options.generation
+    )
+  }
+
   const sendTogether = (chunk: Chunk): Effect.Effect<ReadonlyArray<Outcome>, GrpcStatus> =>
-    withLease(workerLease, (lease) =>
-      call(KVService.txn, batchTxn(chunk.map((registration) => registrationTxn(registration, lease))))
-    ).pipe(
+    withLease(workerLease, (lease) => call(KVService.txn, batchTxn(chunk, lease))).pipe(
       Effect.map(({ responses }) =>
         chunk.map(({ generation }, index) => {
           const response = responses[index]?.response
@@ -188,15 +209,8 @@ const makePort = Effect.fnUntraced(function* (
   )
 
   return SchedulerPort.make({
-    register: (worker, { generation }) =>
-      Effect.suspend(() => {
-        const registration = toRegistration(layout, { worker, generation })
-        return change(generation, workerLease, (lease) => registrationTxn(registration, lease))
-      }),
-    unregister: (workerId, options) =>
-      change(options.generation, tombstoneLease, (lease) =>
-        unregistrationTxn(layout, workerId, options, lease)
-      ),
+    register,
+    unregister,
     registerBatch,
     get,
     list,
@@ -225,7 +239,11 @@ const readable = (
   const others = kvs.length - workers.length
   if (others === 0) return Effect.succeed(workers)
   return Effect.as(
-    Effect.logWarning(`${others} keys among the workers in etcd hold no worker; left out`),
+    Effect.logWarning(
+      others === 1
+        ? "1 key among the workers in etcd holds no worker; left out"
+        : `${others} keys among the workers in etcd hold no worker; left out`
+    ),
     workers
   )
 }

@@ -26,7 +26,7 @@ const grant = "grant the user's role read and write of the prefix"
 const size = "a worker of this size needs a larger --max-request-bytes of etcd"
 
 /** The first row that fits is what counts. */
-const etcdErrors = [
+export const etcdErrors = [
   {
     code: "RESOURCE_EXHAUSTED",
     text: "mvcc: database space exceeded",
@@ -112,6 +112,7 @@ const says =
   (status: GrpcStatus): boolean =>
     status.code === code && status.message.includes(text)
 
+export const isFull = says("RESOURCE_EXHAUSTED", "mvcc: database space exceeded")
 export const isLeaseMissing = says("NOT_FOUND", "requested lease not found")
 export const isLeaseThere = says("FAILED_PRECONDITION", "lease already exists")
 export const isWithoutAuth = says("FAILED_PRECONDITION", "authentication is not enabled")

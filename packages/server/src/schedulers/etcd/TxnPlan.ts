@@ -30,8 +30,8 @@ export class TxnLimits {
   }
 }
 
-/** What etcd adds to a request when it writes it down: ids, and the name of the user. */
-const envelope = 1024
+/** Of a request beside its registrations: the write that is never done, and what etcd adds when it writes it down. */
+const envelope = 2048
 
 /** What goes into one transaction. */
 export type Chunk = ReadonlyArray<Registration>

@@ -46,13 +46,6 @@ const put = (key: Uint8Array, value: Uint8Array, lease: number): RequestOp => ({
   request: { $case: "put", value: { key, value, lease } }
 })
 
-/** Several in one. */
-export const batchTxn = (txns: ReadonlyArray<TxnRequest>): TxnRequest => ({
-  compare: [],
-  success: txns.map((value) => ({ request: { $case: "txn", value } })),
-  failure: []
-})
-
 const unlessNewer = (
   key: Uint8Array,
   generation: number,
@@ -114,6 +107,26 @@ export const unregistrationTxn = (
     [range({ key, countOnly: true })]
   )
 }
+
+/**
+ * Many registrations in one. etcd measures the writes of a transaction by its own lists, not by those of the ones
+ * within, and would go on writing when it is full (3.4.23). So there is a write in the list that is never done.
+ */
+export const batchTxn = (registrations: ReadonlyArray<Registration>, lease: number): TxnRequest => ({
+  compare: [],
+  success: registrations.map((registration) => ({
+    request: { $case: "txn", value: registrationTxn(registration, lease) }
+  })),
+  failure: registrations
+    .slice(0, 1)
+    .map(({ generation, generationKey }) => put(generationKey, generationValue(generation), 0))
+})
+
+/** Takes the worker away and writes nothing, which etcd does even when it is full. */
+export const removalTxn = (layout: EtcdLayout, id: WorkerId, { generation }: CallOptions): TxnRequest =>
+  unlessNewer(layout.generationKey(id), generation, [
+    { request: { $case: "deleteRange", value: { key: layout.workerKey(id) } } }
+  ])
 
 /** What became of a worker's change of the generation `given`. */
 export const outcomeOf = (
