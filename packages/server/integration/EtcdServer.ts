@@ -41,10 +41,33 @@ export interface EtcdServer {
 // oxlint-disable-next-line typescript/no-explicit-any -- a client that reads what it expects is what is tested
 export type EtcdAnswer = any
 
-/** `settings`: flags of etcd, without their dashes. With `tls` it makes itself a certificate. */
+/** Flags of etcd, without their dashes. */
+type Settings = Readonly<Record<string, string>>
+
+/** With `tls` it makes itself a certificate. */
 export const startEtcd = (
-  settings: Readonly<Record<string, string>> = {},
+  settings: Settings = {},
   { tls = false }: { readonly tls?: boolean } = {}
+): Effect.Effect<EtcdServer, never, Scope.Scope> =>
+  Effect.flatMap(freePort, (peerPort) => startMember([peerPort], peerPort, settings, tls))
+
+/** So many that are one. */
+export const startEtcdCluster = (
+  size: number
+): Effect.Effect<ReadonlyArray<EtcdServer>, never, Scope.Scope> =>
+  Effect.gen(function* () {
+    const peerPorts = yield* Effect.replicateEffect(freePort, size)
+    // None answers before most of them are there.
+    return yield* Effect.forEach(peerPorts, (peerPort) => startMember(peerPorts, peerPort, {}, false), {
+      concurrency: "unbounded"
+    })
+  })
+
+const startMember = (
+  peerPorts: ReadonlyArray<number>,
+  peerPort: number,
+  settings: Settings,
+  tls: boolean
 ): Effect.Effect<EtcdServer, never, Scope.Scope> =>
   Effect.gen(function* () {
     const root = yield* Effect.acquireRelease(
@@ -52,11 +75,10 @@ export const startEtcd = (
       (root) => Effect.sync(() => rmSync(root, { recursive: true, force: true }))
     )
     const port = yield* freePort
-    const peerPort = yield* freePort
     const data = join(root, "data")
     const tlsPort = yield* freePort
     const url = `http://127.0.0.1:${port}`
-    const peerUrl = `http://127.0.0.1:${peerPort}`
+    const peerUrlOf = (port: number) => `http://127.0.0.1:${port}`
     let child: ChildProcess | undefined
 
     const post: EtcdServer["post"] = (path, body, token) =>
@@ -71,15 +93,15 @@ export const startEtcd = (
 
     const start = Effect.promise(async () => {
       const flags = {
-        name: "test",
+        name: `member-${peerPort}`,
         "data-dir": data,
         logger: "zap",
         "log-level": "error",
         "listen-client-urls": tls ? `${url},https://127.0.0.1:${tlsPort}` : url,
         "advertise-client-urls": url,
-        "listen-peer-urls": peerUrl,
-        "initial-advertise-peer-urls": peerUrl,
-        "initial-cluster": `test=${peerUrl}`,
+        "listen-peer-urls": peerUrlOf(peerPort),
+        "initial-advertise-peer-urls": peerUrlOf(peerPort),
+        "initial-cluster": peerPorts.map((port) => `member-${port}=${peerUrlOf(port)}`).join(","),
         ...(tls ? { "auto-tls": "true" } : {}),
         ...settings
       }

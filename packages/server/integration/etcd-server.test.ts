@@ -28,7 +28,7 @@ import {
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { type EtcdServer, hasEtcd, startEtcd, whyNoEtcd } from "./EtcdServer.ts"
+import { type EtcdServer, hasEtcd, startEtcd, startEtcdCluster, whyNoEtcd } from "./EtcdServer.ts"
 
 type Port = Required<SchedulerPort["Service"]>
 
@@ -106,6 +106,31 @@ describe.skipIf(!hasEtcd)(`a real etcd${whyNoEtcd}`, () => {
       assert(late._tag === "SchedulerRejected" && late.isOlderGeneration)
       assert.strictEqual(late.message, "generation 15 is older than 20, which the scheduler already has")
     })
+  )
+
+  it.live(
+    "of three members is spoken to by way of those that are there, and is unavailable without most of them",
+    () =>
+      Effect.gen(function* () {
+        const cluster = yield* startEtcdCluster(3)
+        const [first, second, third] = cluster
+        assert(first !== undefined && second !== undefined && third !== undefined)
+        const port = yield* connect(first, { addresses: cluster.map(({ address }) => address) })
+        let generation = 0
+        const register = Effect.suspend(() => port.register(workerOf("w0"), { generation: ++generation }))
+        yield* register
+        yield* first.kill
+        yield* eventually(Effect.result(register), Result.isSuccess)
+        yield* second.kill
+        assert.strictEqual((yield* Effect.flip(register))._tag, "SchedulerUnavailable")
+        // It may believe for a moment that it still leads; then it says that it does not, instead of waiting.
+        const alone = (yield* connect(third)).get(WorkerId.make("w0"))
+        const failure = yield* eventually(Effect.flip(alone), ({ message }) => message.includes("no leader"))
+        assert.strictEqual(failure._tag, "SchedulerUnavailable")
+        yield* second.start
+        yield* eventually(Effect.result(register), Result.isSuccess)
+        assert.deepStrictEqual(yield* listedIds(port), ["w0"])
+      })
   )
 
   it.live("that has lost its data takes all calls, also those that need a lease it had", () =>

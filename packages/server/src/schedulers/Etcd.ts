@@ -121,23 +121,22 @@ const makePort = Effect.fnUntraced(function* (
       Effect.map(({ responses }) =>
         chunk.map(({ generation }, index) => {
           const response = responses[index]?.response
-          return response?.$case === "txn"
-            ? outcomeOf(response.value, generation)
-            : Result.fail(new SchedulerFault({ message: withoutResult, retryable: true }))
+          return response?.$case === "txn" ? outcomeOf(response.value, generation) : noOutcome
         })
       )
     )
 
-  /** The outcomes of a chunk, in its order. What is too much for etcd goes in halves. */
+  /** The outcomes of a chunk, in its order. One that is too much for etcd, or refused for one of many, is halved. */
   const send = (chunk: Chunk): Effect.Effect<ReadonlyArray<Outcome>> =>
     Effect.catch(sendTogether(chunk), (status) => {
       if (hasTooManyOps(status)) limits.tooMany(chunk.length)
-      if ((hasTooManyOps(status) || isTooLarge(status)) && chunk.length > 1) {
+      const error = toSchedulerError(status, timeout)
+      if (error._tag === "SchedulerRejected" && chunk.length > 1) {
         const half = Math.ceil(chunk.length / 2)
         const halves = [chunk.slice(0, half), chunk.slice(half)]
         return Effect.map(Effect.forEach(halves, send), (outcomes) => outcomes.flat())
       }
-      return Effect.succeed(chunk.map(() => Result.fail(toSchedulerError(status, timeout))))
+      return Effect.succeed(chunk.map(() => Result.fail(error)))
     })
 
   const registerBatch = Effect.fnUntraced(function* (members: ReadonlyArray<BatchMember>) {
@@ -156,7 +155,7 @@ const makePort = Effect.fnUntraced(function* (
         { concurrency: txnsAtOnce, discard: true }
       )
     }
-    return registrations.map((registration) => outcomes.get(registration) ?? Result.void)
+    return registrations.map((registration) => outcomes.get(registration) ?? noOutcome)
   })
 
   const get = (workerId: WorkerId): Effect.Effect<Option.Option<HeldWorker>, SchedulerError> =>
@@ -250,4 +249,9 @@ const readable = (
 
 const notAWorker = (workerId: WorkerId) => `what etcd holds as ${workerId} is not a worker`
 
-const withoutResult = "etcd answered a transaction without a result for this worker"
+const noOutcome: Outcome = Result.fail(
+  new SchedulerFault({
+    message: "etcd answered a transaction without a result for this worker",
+    retryable: true
+  })
+)

@@ -23,11 +23,11 @@ export const makeEtcdCall = (
   user: EtcdUser | undefined
 ): Effect.Effect<EtcdCall, InvalidSchedulerOptions, Scope.Scope> =>
   Effect.map(GrpcChannel.make(settings), (channel): EtcdCall => {
-    if (user === undefined) return (method, request) => channel.unary(method, request)
+    if (user === undefined) return (method, request) => channel.unary(method, request, always)
     const session = new Session(channel, user)
     return (method, request) => {
       const attempt = Effect.flatMap(session.token, (token) =>
-        channel.unary(method, request, token === undefined ? {} : { token }).pipe(
+        channel.unary(method, request, token === undefined ? always : { ...always, token }).pipe(
           Effect.tapError((status) => {
             if (isTokenStale(status)) session.forget(token)
             return Effect.void
@@ -37,6 +37,9 @@ export const makeEtcdCall = (
       return Effect.retry(attempt, { times: 1, while: isTokenStale })
     }
   })
+
+/** A member that has lost the others says so at once, instead of waiting for them; then the next one is asked. */
+const always = { hasleader: "true" }
 
 class Session {
   private readonly turn = Semaphore.makeUnsafe(1)

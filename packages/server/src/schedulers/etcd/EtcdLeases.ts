@@ -2,7 +2,7 @@
  * The leases that keys are attached to. etcd deletes a key when its lease has ended. One lease serves many keys: etcd
  * writes down each renewal, so one for each worker would be a load by itself.
  */
-import { Clock, Duration, Effect, Random, type Scope, Semaphore } from "effect"
+import { Clock, Duration, Effect, Random, Schedule, type Scope, Semaphore } from "effect"
 import { hash } from "node:crypto"
 import { LeaseService } from "../generated/etcd/etcd.ts"
 import type { GrpcStatus } from "../grpc/GrpcStatus.ts"
@@ -92,7 +92,8 @@ export const makeKeptLease = Effect.fnUntraced(function* (
     Effect.catch((status) => (isLeaseThere(status) ? adopted : Effect.fail(status)))
   )
   const adopted = Effect.flatMap(call(LeaseService.leaseTimeToLive, { id }), ({ grantedTtl }) =>
-    grantedTtl === seconds
+    // 0: it has ended meanwhile, which the next one to use it finds out.
+    grantedTtl === seconds || grantedTtl === 0
       ? Effect.void
       : Effect.logWarning(
           `The lease of the workers of ${prefix} was granted for ${grantedTtl} seconds; it stays so until it has ended`
@@ -113,22 +114,30 @@ export const makeKeptLease = Effect.fnUntraced(function* (
   const renew = Effect.gen(function* () {
     yield* ensure
     const { ttl } = yield* call(LeaseService.leaseKeepAlive, { id })
-    if (ttl > 0) return
+    if (ttl > 0) return ttl
     yield* Effect.logWarning(`The lease of the workers of ${prefix} has ended, and they with it`)
     isThere = false
     yield* ensure
+    return seconds
   })
   const interval = Duration.seconds(seconds / 3)
+  let isFailing = false
+  const warn = ({ message }: { readonly message: string }) => {
+    if (isFailing) return Effect.void
+    isFailing = true
+    return Effect.logWarning(`The lease of the workers of ${prefix} could not be renewed: ${message}`)
+  }
   const round = renew.pipe(
-    Effect.timeout(interval),
-    Effect.catch((error) =>
-      Effect.as(
-        Effect.logWarning(`The lease of the workers of ${prefix} could not be renewed: ${error.message}`),
-        undefined
-      )
-    )
+    Effect.timeout(Duration.times(interval, 1 / 2)),
+    Effect.tapError(warn),
+    Effect.retry(Schedule.spaced(Duration.times(interval, 1 / 4))),
+    Effect.flatMap((ttl) => {
+      isFailing = false
+      // One that was found may be shorter.
+      return Effect.sleep(Duration.min(interval, Duration.seconds(ttl / 3)))
+    })
   )
-  yield* Effect.forkScoped(Effect.forever(Effect.andThen(round, Effect.sleep(interval))))
+  yield* Effect.forkScoped(Effect.forever(round))
 
   return {
     id: Effect.suspend(() => (isThere ? Effect.succeed(id) : Effect.as(ensure, id))),
