@@ -9,11 +9,12 @@ import { progress } from "../durable/progress.ts"
 import { summarize } from "../statistics.ts"
 import { printTable } from "../table.ts"
 import { makeWorkers } from "../workers.ts"
+import { etcd } from "./etcd.ts"
 import { grpc } from "./grpc.ts"
 import { hodei } from "./hodei.ts"
 import type { RunningScheduler, SchedulerBench } from "./schedulerBench.ts"
 
-const benches: ReadonlyArray<SchedulerBench> = [grpc, hodei]
+const benches: ReadonlyArray<SchedulerBench> = [grpc, etcd, hodei]
 
 const rounds = 5
 const together = 64

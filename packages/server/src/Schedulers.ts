@@ -219,7 +219,6 @@ const userFromVariables = Effect.gen(function* (): Effect.fn.Return<EtcdUser | u
   return { name, password: { file: file ?? "" } }
 })
 
-
 const textOf = (name: string): Effect.Effect<string | undefined, WrongUsage> =>
   Config.option(Config.String(name)).pipe(
     Effect.map((text) => Option.getOrUndefined(text) || undefined),
