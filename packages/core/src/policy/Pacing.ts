@@ -15,9 +15,10 @@
  *
  * A batch counts each of its members. Calls wait in the order in which they came.
  */
-import { Clock, Context, Duration, Effect, Exit, Fiber, Layer, Metric, Result, type Scope } from "effect"
+import { Clock, Context, Duration, Effect, Exit, Layer, Metric, Result, type Scope } from "effect"
 import type { SchedulerError } from "../SchedulerError.ts"
 import { SchedulerPort } from "../SchedulerPort.ts"
+import { makeLine } from "./Line.ts"
 
 export interface PacingOptions {
   /** The most workers a second, above 0. Default: what the scheduler takes. */
@@ -118,14 +119,8 @@ class TakenLately {
   }
 }
 
-interface Waiting {
-  readonly members: number
-  readonly resume: (go: Effect.Effect<void>) => void
-}
-
-/** The rate and who waits for it; without Effect, times in milliseconds. */
+/** The rate and what becomes of it; without Effect, times in milliseconds. */
 class Pace {
-  readonly waiting = new Set<Waiting>()
   private rate: number
   private readonly maxRate: number
   private readonly rampFrom: number
@@ -205,7 +200,7 @@ class Pace {
     const seconds = (now - this.filledAt) / 1000
     if (seconds <= 0) return
     this.filledAt = now
-    const isUsed = this.waiting.size > 0 || this.tokens < 1
+    const isUsed = this.tokens < 1
     this.tokens = Math.min(this.tokens + this.rate * seconds, 1 + (this.rate * 2 * beat) / 1000)
     if (now - this.cutAt > remembered && !this.isRamping) this.grow(Infinity)
     // Time in which nothing was sent says nothing about what could have been.
@@ -234,43 +229,13 @@ const make = Effect.fnUntraced(function* (
 > {
   const port = yield* SchedulerPort
   const clock = yield* Clock.Clock
-  const scope = yield* Effect.scope
   const context = yield* Effect.context()
-  const fork = Effect.runForkWith(context)
   const pace = new Pace(options)
-  let isBeating = false
-
-  const tell = () => gauge.updateUnsafe(pace.limit ?? 0, context)
-
-  /** Lets go who may, in order, until nobody waits. */
-  const beats: Effect.Effect<void> = Effect.suspend(() => {
-    const now = clock.currentTimeMillisUnsafe()
-    for (const waiting of pace.waiting) {
-      if (!pace.mayGo(waiting.members, now)) break
-      pace.waiting.delete(waiting)
-      waiting.resume(Effect.void)
-    }
-    tell()
-    if (pace.waiting.size === 0) {
-      isBeating = false
-      return Effect.void
-    }
-    return Effect.andThen(Effect.sleep(Duration.millis(Math.ceil(pace.wait(now)))), beats)
+  const line = yield* makeLine({
+    mayGo: (members, now) => pace.mayGo(members, now),
+    wait: (now) => pace.wait(now)
   })
-
-  const turn = (members: number): Effect.Effect<void> =>
-    Effect.suspend(() => {
-      if (pace.waiting.size === 0 && pace.mayGo(members, clock.currentTimeMillisUnsafe())) return Effect.void
-      return Effect.callback<void>((resume) => {
-        const waiting = { members, resume }
-        pace.waiting.add(waiting)
-        if (!isBeating) {
-          isBeating = true
-          Fiber.runIn(fork(beats), scope)
-        }
-        return Effect.sync(() => pace.waiting.delete(waiting))
-      })
-    })
+  const tell = () => gauge.updateUnsafe(pace.limit ?? 0, context)
 
   const note = (error: SchedulerError | undefined, members: number): void => {
     const now = clock.currentTimeMillisUnsafe()
@@ -289,7 +254,7 @@ const make = Effect.fnUntraced(function* (
     noteAnswer: (answer: A) => void
   ): Effect.Effect<A, SchedulerError> =>
     Effect.andThen(
-      turn(members),
+      line.turn(members),
       Effect.onExit(call, (exit) =>
         Effect.sync(() => {
           if (Exit.isSuccess(exit)) noteAnswer(exit.value)
@@ -320,6 +285,6 @@ const make = Effect.fnUntraced(function* (
         return port.capabilities
       }
     },
-    state: () => ({ limit: pace.limit, waiting: pace.waiting.size })
+    state: () => ({ limit: pace.limit, waiting: line.size })
   }
 })
