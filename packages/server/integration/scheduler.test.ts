@@ -8,7 +8,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { promisify } from "node:util"
 import { afterAll } from "vitest"
-import { Muster, type RunOptions, Service } from "./ServiceProcess.ts"
+import { Muster, type RunOptions, Service, worker } from "./ServiceProcess.ts"
 
 const folder = mkdtempSync(join(tmpdir(), "muster-scheduler-"))
 afterAll(() => rmSync(folder, { recursive: true }))
@@ -159,6 +159,49 @@ describe("the service before it", () => {
       /"total":1\}.*"result":"failure".*"change":"retried".*"phase":"registered"/
     )
     assert.strictEqual(accepting.errors, "")
+  })
+
+  it("opens the circuit when it is away, closes it when it is back, and shows both", async () => {
+    await using first = await Scheduler.start(["--amnesia"])
+    await using service = await serve(first)
+    const treatment = async () => {
+      const { calls, circuit, rate } = (await service.fetch("/v1/scheduler")).json
+      return { circuit, limit: calls.limit, rate }
+    }
+    assert.deepStrictEqual(await treatment(), {
+      circuit: { state: "closed" },
+      limit: 16,
+      rate: { limit: null, waiting: 0 }
+    })
+    await first.kill()
+    const workers = Array.from({ length: 100 }, (_, index) => worker(`ci-${index}`))
+    await service.send("POST", "/v1/workers/batch", workers)
+    await until(treatment, ({ circuit }) => circuit.state === "open")
+    assert.match((await service.fetch("/metrics")).text, /^scheduler_circuit_state 2$/m)
+    await using second = await Scheduler.start(["--amnesia", "--port", first.port])
+    await until(
+      () => held(service),
+      (total) => total === 100
+    )
+    const { circuit, rate } = await treatment()
+    assert.strictEqual(circuit.state, "closed")
+    assert.isAtLeast(rate.limit, 50)
+    assert.strictEqual(second.errors, "")
+  })
+
+  it("makes no more of its scheduler than it is told to", async () => {
+    await using scheduler = await Scheduler.start(["--amnesia"])
+    await using service = await serve(scheduler, {
+      MUSTER_MAX_RATE: "off",
+      MUSTER_RETRY_RATIO: "off",
+      MUSTER_BATCH_MEMBERS: "1",
+      MUSTER_ADAPTIVE_CONCURRENCY: "off",
+      MUSTER_CIRCUIT_FAILURE_RATE: "off"
+    })
+    const { calls, circuit, rate } = (await service.fetch("/v1/scheduler")).json
+    assert.deepStrictEqual({ calls, circuit, rate }, { calls: null, circuit: null, rate: null })
+    await service.send("POST", "/v1/workers", worker("ci-1"), { prefer: "wait=10" })
+    assert.strictEqual(await held(service), 1)
   })
 
   it("shows which scheduler it is, and what that can do", async () => {

@@ -147,6 +147,10 @@ describe("configuration", () => {
       /MUSTER_SCHEDULER_CERT and MUSTER_SCHEDULER_KEY go together/
     ],
     [[], { MUSTER_PORT: "http" }, /^MUSTER_PORT must be a port, a whole number from 0 to 65535\n$/],
+    [[], { MUSTER_MAX_RATE: "fast" }, /^MUSTER_MAX_RATE must be a number above 0, auto, or off\n$/],
+    [[], { MUSTER_RETRY_RATIO: "-1" }, /^MUSTER_RETRY_RATIO must be a number from 0 to 100, or off\n$/],
+    [[], { MUSTER_CIRCUIT_FAILURE_RATE: "50" }, /^MUSTER_CIRCUIT_FAILURE_RATE must be a share above 0/],
+    [[], { MUSTER_CIRCUIT_OPEN_FOR: "1 minute" }, /^MUSTER_CIRCUIT_MAX_OPEN_FOR must not be under/],
     [[], { MUSTER_SCHEDULER: "nomad" }, /MUSTER_SCHEDULER/],
     [[], { MUSTER_MIN_LEASE: "off" }, /^MUSTER_MIN_LEASE must be a duration above zero/],
     [[], { MUSTER_DEFAULT_LEASE: "never" }, /^MUSTER_DEFAULT_LEASE must be a duration above zero.*, or off/],

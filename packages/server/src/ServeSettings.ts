@@ -5,6 +5,7 @@
 import type { FleetOptions } from "@muster/core/fleet"
 import { Duration, Effect, Option, Schema } from "effect"
 import { resolveFleetOptions } from "./FleetSettings.ts"
+import { type PolicySettings, resolvePolicies } from "./PolicySettings.ts"
 import { defaultScheduler } from "./Schedulers.ts"
 import { defaultStore } from "./store/Stores.ts"
 import { positiveDuration, variable } from "./Variables.ts"
@@ -19,6 +20,7 @@ export interface ServeSettings {
   /** How long work in flight may take to end once the service is told to stop. */
   readonly shutdownTimeout: Duration.Duration
   readonly fleet: FleetOptions
+  readonly policies: PolicySettings
 }
 
 /** What was given on the command line. */
@@ -43,6 +45,7 @@ export const resolveSettings = Effect.fnUntraced(function* (
 ): Effect.fn.Return<ServeSettings, WrongUsage> {
   const over = <A>(flag: Option.Option<A>, otherwise: Effect.Effect<A, WrongUsage>) =>
     Option.match(flag, { onSome: Effect.succeed, onNone: () => otherwise })
+  const fleet = yield* resolveFleetOptions
   const settings: ServeSettings = {
     host: yield* over(flags.host, variable("MUSTER_HOST", text, "a host name or an IP address", "127.0.0.1")),
     port: yield* over(
@@ -63,7 +66,8 @@ export const resolveSettings = Effect.fnUntraced(function* (
       variable("MUSTER_STORE", text, "memory, a file or a postgres:// address", defaultStore)
     ),
     shutdownTimeout: yield* positiveDuration("MUSTER_SHUTDOWN_TIMEOUT", Duration.seconds(10)),
-    fleet: yield* resolveFleetOptions
+    fleet,
+    policies: yield* resolvePolicies(fleet.concurrency)
   }
   return settings
 })

@@ -2,13 +2,14 @@
  * `muster serve`: starts everything in order, says where it listens, and ends everything in order when it is asked
  * to.
  */
-import { MicroBatching, RegistrationConfig, type SchedulerPort } from "@muster/core"
+import { RegistrationConfig, type SchedulerPort } from "@muster/core"
 import { Clock, Duration, Effect, Exit, Fiber, Layer, Option, Record, Scope } from "effect"
 import { Fleet, type FleetOptions, type FleetStore } from "@muster/core/fleet"
 import type { CannotListen } from "./http/CannotListen.ts"
 import { type HttpService, startHttpService } from "./http/HttpService.ts"
 import { SchedulerName } from "./http/SchedulerName.ts"
 import { Lifecycle } from "./Lifecycle.ts"
+import { policiesLayer } from "./PolicySettings.ts"
 import { schedulerLayer } from "./Schedulers.ts"
 import type { ServeSettings } from "./ServeSettings.ts"
 import { CannotOpenStore } from "./store/CannotOpenStore.ts"
@@ -45,18 +46,20 @@ export const runService = Effect.fnUntraced(function* (
   }).pipe(Effect.ensuring(closePromptly(scope)))
 })
 
-const servicesLayer = ({ fleet, scheduler: name }: ServeSettings, { scheduler, store }: Foundation) =>
+const servicesLayer = (
+  { fleet, policies, scheduler: name }: ServeSettings,
+  { scheduler, store }: Foundation
+) =>
   Layer.mergeAll(fleetLayer(fleet), Lifecycle.layer, Layer.succeed(SchedulerName, name)).pipe(
     Layer.provide(store),
-    Layer.provideMerge(scheduler),
+    Layer.provideMerge(policiesLayer(policies)),
+    Layer.provide(scheduler),
     Layer.provideMerge(registrationConfig)
   )
 
 /** A store that answers nothing at the start is one that could not be opened. */
 const fleetLayer = (options: FleetOptions) =>
   Fleet.layerWith(options).pipe(
-    // Calls that hang must not keep the others from being made.
-    Layer.provide(MicroBatching.layerWith({ concurrency: Math.max(4, Math.ceil(options.concurrency / 4)) })),
     Layer.catchTag("StoreUnavailable", ({ message }) =>
       Layer.effect(Fleet, Effect.fail(new CannotOpenStore({ message })))
     )
@@ -77,7 +80,8 @@ const announce = Effect.fnUntraced(function* (settings: ServeSettings, url: stri
       backoff: `${Duration.format(config.baseBackoff)} to ${Duration.format(config.maxBackoff)}, jitter ${config.jitter}`,
       attemptTimeout: Duration.format(config.attemptTimeout),
       deadline: config.deadline === undefined ? "none" : Duration.format(config.deadline),
-      ...Record.map({ ...settings.fleet }, shown)
+      ...Record.map({ ...settings.fleet }, shown),
+      policies: settings.policies
     })
   )
 })

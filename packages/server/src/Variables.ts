@@ -12,6 +12,11 @@ export const variable = <A>(name: string, schema: Schema.Codec<A, string>, rule:
     return yield* Schema.decodeEffect(schema)(given.value)
   }).pipe(Effect.mapError(() => new WrongUsage({ message: `${name} must be ${rule}` })))
 
+/** What switches something off. */
+export const off = "off"
+
+export const orOff = <A>(schema: Schema.Codec<A, string>) => Schema.Union([Schema.Literal(off), schema])
+
 export const wholeNumber = (name: string, minimum: number, maximum: number, fallback: number) =>
   variable(
     name,
@@ -35,7 +40,7 @@ export const durationOrOff = (name: string, fallback: Duration.Duration) =>
   Effect.gen(function* () {
     const given = yield* Config.option(Config.String(name)).pipe(Effect.orElseSucceed(() => Option.none()))
     if (Option.isNone(given) || given.value === "") return fallback
-    if (given.value.toLowerCase() === "off") return Duration.infinity
+    if (given.value.toLowerCase() === off) return Duration.infinity
     const message = `${name} must be a duration above zero, such as "10 seconds", or off`
     return yield* Effect.mapError(
       Effect.fromOption(decodeDuration(given.value)),

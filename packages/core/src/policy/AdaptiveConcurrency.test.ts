@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Deferred, Duration, Effect, Fiber, Layer, Semaphore } from "effect"
+import { Context, Deferred, type Duration, Effect, Fiber, Layer, Semaphore } from "effect"
 import { TestClock } from "effect/testing"
 import { RegistrationConfig } from "../RegistrationConfig.ts"
 import { type SchedulerError, SchedulerRejected, SchedulerUnavailable } from "../SchedulerError.ts"

@@ -16,7 +16,7 @@ export interface LineOptions {
   readonly wait: (now: number) => number | undefined
 }
 
-export class Line {
+class Line {
   private readonly waiting = new Set<Waiting>()
   private readonly options: LineOptions
   private readonly clock: Clock.Clock

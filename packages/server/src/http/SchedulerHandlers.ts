@@ -2,13 +2,16 @@
  * `/v1/scheduler`: the scheduler itself, and what it holds.
  */
 import {
+  AdaptiveConcurrency,
+  CircuitBreaker,
   type ListedWorker,
+  Pacing,
   RegistrationConfig,
   type SchedulerError,
   type SchedulerHealth,
   SchedulerPort
 } from "@muster/core"
-import { Duration, Effect, Schema, Stream } from "effect"
+import { Duration, Effect, Option, Schema, Stream } from "effect"
 import { HttpApiBuilder } from "effect/http-api"
 import { Fleet, PageBudget } from "@muster/core/fleet"
 import { Api } from "./Api.ts"
@@ -31,6 +34,10 @@ export const SchedulerHandlers = HttpApiBuilder.group(
     const port = yield* SchedulerPort
     const fleet = yield* Fleet
     const config = yield* RegistrationConfig
+
+    const adaptive = yield* Effect.serviceOption(AdaptiveConcurrency)
+    const breaker = yield* Effect.serviceOption(CircuitBreaker)
+    const pacing = yield* Effect.serviceOption(Pacing)
 
     const configuration = {
       maxRetries: config.maxRetries,
@@ -55,8 +62,14 @@ export const SchedulerHandlers = HttpApiBuilder.group(
             capabilities: Array.from(port.capabilities),
             health: port.health === undefined ? null : yield* healthOf(port.health),
             concurrency: { limit: fleet.options.concurrency, inFlight },
-            circuit: null,
-            rate: null,
+            calls: Option.getOrNull(Option.map(adaptive, ({ state }) => state())),
+            circuit: Option.isNone(breaker) ? null : { state: yield* breaker.value.state },
+            rate: Option.getOrNull(
+              Option.map(pacing, ({ state }) => {
+                const { limit, waiting } = state()
+                return { limit: limit === undefined ? null : Math.round(limit * 10) / 10, waiting }
+              })
+            ),
             unfinished: { limit: fleet.options.maxUnfinished, count: unfinished },
             drift: toDriftView(yield* fleet.drift),
             configuration

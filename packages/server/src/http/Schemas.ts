@@ -307,10 +307,27 @@ export const SchedulerView = Schema.Struct({
     limit: Schema.Int.annotate({ description: "Most calls at the same time" }),
     inFlight: Schema.Int.annotate({ description: "Calls under way" })
   }),
-  circuit: Schema.Null.annotate({
-    description: "No circuit breaker: calls are made whatever came of others"
-  }),
-  rate: Schema.Null.annotate({ description: "No limit on calls a second, other than the concurrency" }),
+  calls: Schema.NullOr(
+    Schema.Struct({
+      limit: Schema.Int.annotate({
+        description:
+          "Most calls of the scheduler's interface at the same time, as its latency allows; a batch is one"
+      }),
+      inFlight: Schema.Int,
+      waiting: Schema.Int.annotate({ description: "Calls that wait for a place" })
+    })
+  ).annotate({ description: "null: adaptive concurrency is off" }),
+  circuit: Schema.NullOr(Schema.Struct({ state: Schema.Literals(["closed", "open", "half_open"]) })).annotate(
+    { description: "null: there is no circuit breaker, calls are made whatever came of others" }
+  ),
+  rate: Schema.NullOr(
+    Schema.Struct({
+      limit: Schema.NullOr(Schema.Finite).annotate({
+        description: "Workers a second that may go to the scheduler now; null: as many as come"
+      }),
+      waiting: Schema.Int.annotate({ description: "Calls that wait for their turn" })
+    })
+  ).annotate({ description: "null: calls are not paced" }),
   unfinished: Schema.Struct({
     limit: Schema.Int.annotate({
       description: "Most unfinished changes; above it changes are answered with 503"
