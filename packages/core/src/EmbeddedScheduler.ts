@@ -210,7 +210,9 @@ const make = (options: EmbeddedSchedulerOptions): EmbeddedScheduler["Service"] =
     list,
     get: (workerId) =>
       whenUp(() => Effect.succeed(Option.map(Option.fromUndefinedOr(registry.held.get(workerId)), toHeld))),
-    health: whenUp(() => Effect.succeed(healthy))
+    health: whenUp(() => Effect.succeed(healthy)),
+    // There is no connection that could be lost.
+    reconnections: Stream.never
   } satisfies SchedulerImplementation
 
   return {

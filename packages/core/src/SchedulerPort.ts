@@ -70,6 +70,12 @@ export interface SchedulerImplementation {
   /** One worker as the scheduler holds it now. */
   readonly get?: (workerId: WorkerId) => Effect.Effect<Option.Option<HeldWorker>, SchedulerError>
   readonly health?: Effect.Effect<SchedulerHealth, SchedulerError>
+  /**
+   * Tells each time that the connection to the scheduler was lost and is there again: it may have come back without its
+   * memory. Never ends. What is done then (comparing, starting slowly) is done at intervals and after failures anyway;
+   * with this it is done at once.
+   */
+  readonly reconnections?: Stream.Stream<void>
 }
 
 /**

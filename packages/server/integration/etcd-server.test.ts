@@ -42,9 +42,16 @@ const connect = (
     Effect.map((context) => complete(Context.get(context, SchedulerPort)))
   )
 
-const complete = ({ get, health, list, registerBatch, ...port }: SchedulerPort["Service"]): Port => {
+const complete = ({
+  get,
+  health,
+  list,
+  reconnections = Stream.never,
+  registerBatch,
+  ...port
+}: SchedulerPort["Service"]): Port => {
   assert(get !== undefined && health !== undefined && list !== undefined && registerBatch !== undefined)
-  return { ...port, get, health, list, registerBatch }
+  return { ...port, get, health, list, reconnections, registerBatch }
 }
 
 const capabilities = WorkerCapabilities.make({ cpuCores: 8, memoryMb: 16_384 })

@@ -276,6 +276,26 @@ describe("the gRPC adapter", () => {
       })
     )
 
+    it.live("tells when the connection was lost and is there again, though nothing is asked meanwhile", () =>
+      Effect.gen(function* () {
+        const first = yield* rawScheduler({ register: accept })
+        const port = yield* portTo({ addresses: [`127.0.0.1:${first.port}`] })
+        assert(port.reconnections !== undefined)
+        let told = 0
+        const listening = yield* Effect.forkChild(
+          Stream.runForEach(Stream.take(port.reconnections, 2), () => Effect.sync(() => told++))
+        )
+        yield* register(port, yield* decode("ci-1"))
+        yield* first.crash
+        const second = yield* rawScheduler({ register: accept }, { port: first.port })
+        yield* Effect.repeat(Effect.sleep("10 millis"), { until: () => told === 1 })
+        yield* second.crash
+        yield* rawScheduler({ register: accept }, { port: first.port })
+        yield* Fiber.join(listening)
+        assert.strictEqual(told, 2)
+      })
+    )
+
     it.live("speaks to the next address when one cannot be reached, without a failure in between", () =>
       Effect.gen(function* () {
         const calls = { first: 0, second: 0 }

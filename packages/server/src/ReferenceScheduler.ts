@@ -6,6 +6,7 @@ import { EmbeddedScheduler } from "@muster/core"
 import { Duration, Effect, type FileSystem, type Path, type PlatformError, type Scope } from "effect"
 import type { CannotListen } from "./http/CannotListen.ts"
 import { serveGrpc } from "./schedulers/grpc/GrpcServer.ts"
+import { CallTally } from "./schedulers/grpc/CallTally.ts"
 import { type Misbehaviour, misbehave } from "./schedulers/grpc/Misbehaviour.ts"
 import { openJournal } from "./schedulers/grpc/SchedulerJournal.ts"
 import { Termination } from "./Termination.ts"
@@ -33,13 +34,17 @@ export const runReferenceScheduler = Effect.fnUntraced(function* ({
 > {
   const { requested } = yield* Termination
   const { port: embedded, size } = EmbeddedScheduler.make()
+  const tally = new CallTally()
   // Otherwise the library writes its own words to standard error, beside the log.
   setLogVerbosity(logVerbosity.NONE)
   const cannotUse = ({ message }: PlatformError.PlatformError) =>
     new WrongUsage({ message: `--state ${state} cannot be used: ${message}` })
   const journal =
     state === undefined ? undefined : yield* Effect.mapError(openJournal(embedded, state), cannotUse)
-  const listening = yield* serveGrpc(misbehave(journal?.port ?? embedded, flaws), { host, port })
+  const listening = yield* serveGrpc(tally.around(misbehave(journal?.port ?? embedded, flaws)), {
+    host,
+    port
+  })
   if (journal !== undefined) yield* Effect.mapError(journal.begin, cannotUse)
   yield* Effect.logInfo(`muster scheduler ${version} listens on grpc://${host}:${listening}`).pipe(
     Effect.annotateLogs({
@@ -51,6 +56,20 @@ export const runReferenceScheduler = Effect.fnUntraced(function* ({
       maxRate: flaws.maxRate ?? "none"
     })
   )
+  yield* Effect.forkScoped(tellEachSecond(tally, size))
   const signal = yield* requested
   yield* Effect.logInfo(`Received ${signal}; stopping with ${yield* size} workers`)
 })
+
+/** What was asked for in each second in which something was. */
+const tellEachSecond = (tally: CallTally, size: Effect.Effect<number>) =>
+  Effect.forever(
+    Effect.gen(function* () {
+      yield* Effect.sleep("1 second")
+      const { accepted, failed, refused } = tally.take()
+      if (accepted + failed + refused === 0) return
+      yield* Effect.logInfo("Registrations and unregistrations in the last second").pipe(
+        Effect.annotateLogs({ accepted, refused, failed, workers: yield* size })
+      )
+    })
+  )

@@ -32,6 +32,7 @@ const complete = (port: SchedulerPort["Service"]): CompletePort => {
     list: Stream.fromEffect(dies("list")),
     get: () => dies("get"),
     health: dies("health"),
+    reconnections: Stream.never,
     ...port
   }
 }

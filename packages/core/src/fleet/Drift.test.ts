@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { TestFleet, TestScheduler } from "@muster/testing"
-import { Duration, Effect, Option, References, Stream } from "effect"
+import { Duration, Effect, Option, Queue, References, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { SchedulerRejected, SchedulerUnavailable } from "../SchedulerError.ts"
 import { type SchedulerCapability, SchedulerPort } from "../SchedulerPort.ts"
@@ -47,6 +47,25 @@ const registrations = (test: TestFleet) =>
 
 const decode = (name: string) =>
   Effect.orDie(Worker.decode({ id: name, capabilities: { cpuCores: 1, memoryMb: 1 } }))
+
+describe("a connection that was lost and is there again", () => {
+  it.effect("has the scheduler compared at once: it may have come back empty", () =>
+    Effect.gen(function* () {
+      const lost = yield* Queue.unbounded<void>()
+      const test = yield* make({ driftInterval: Duration.days(1) }, (port) => ({
+        ...port,
+        reconnections: Stream.fromQueue(lost)
+      }))
+      yield* test.want("a")
+      yield* settle
+      yield* TestClock.adjust("1 minute")
+      yield* test.scheduler.forget
+      yield* Queue.offer(lost, undefined)
+      yield* settle
+      assert.deepStrictEqual(yield* test.held, ["a"])
+    })
+  )
+})
 
 describe("a check after registering", () => {
   it.effect.each([

@@ -2,8 +2,19 @@
  * The fleet: the state that is wanted of every worker, and what has become of it. A change is accepted when it is in
  * the store, and carried to the scheduler behind the caller's back; whoever wants to know how one ended waits for it.
  */
-import type { Stream } from "effect"
-import { Clock, Context, Duration, Effect, Latch, Layer, Option, Result, Schema, type Scope } from "effect"
+import {
+  Clock,
+  Context,
+  Duration,
+  Effect,
+  Latch,
+  Layer,
+  Option,
+  Result,
+  Schema,
+  type Scope,
+  Stream
+} from "effect"
 import { nextGeneration } from "../Generation.ts"
 import { SchedulerPort } from "../SchedulerPort.ts"
 import type { Worker } from "../Worker.ts"
@@ -250,6 +261,10 @@ const make = Effect.fnUntraced(function* (
   const drift = yield* makeDrift(options, counts, groupCommit)
   const reconciler = yield* makeReconciler(options, groupCommit, new OutageWatch(drift.request))
   const { flights } = reconciler
+  if (scheduler.reconnections !== undefined) {
+    const compare = Effect.sync(drift.request)
+    yield* Effect.forkScoped(Stream.runForEach(scheduler.reconnections, () => compare))
+  }
   yield* Effect.forkScoped(untiring("keeping leases", leases.keep))
   yield* Effect.forkScoped(untiring("removing what is old", retain(options, counts, groupCommit, recover)))
   // What is still in memory when the fleet is closed is written before the store is.

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { TestScheduler } from "@muster/testing"
-import { Context, Duration, Effect, Fiber, Layer, Result } from "effect"
+import { Context, Duration, Effect, Fiber, Layer, Queue, Result, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { RegistrationConfig } from "../RegistrationConfig.ts"
 import { SchedulerUnavailable } from "../SchedulerError.ts"
@@ -134,6 +134,21 @@ describe("pacing", () => {
         const expected = (10 * 2 ** second) / Math.LN2
         assert.closeTo(within(second), expected, expected * 0.2 + 2)
       }
+    })
+  )
+
+  it.effect("starts low when the connection was lost and is there again, whoever noticed", () =>
+    Effect.gen(function* () {
+      const scheduler = TestScheduler.make()
+      const lost = yield* Queue.unbounded<void>()
+      const port = { ...scheduler.port, reconnections: Stream.fromQueue(lost) }
+      const context = yield* Layer.build(Pacing.layer.pipe(Layer.provide(Layer.succeed(SchedulerPort, port))))
+      const { state } = Context.get(context, Pacing)
+      yield* Effect.yieldNow
+      assert.isUndefined(state().limit)
+      yield* Queue.offer(lost, undefined)
+      yield* TestClock.adjust("1 millis")
+      assert.strictEqual(state().limit, 50)
     })
   )
 

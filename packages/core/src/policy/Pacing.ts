@@ -9,13 +9,13 @@
  *   way together; nothing is sent until the time that it asked for has passed. From there the rate grows, slowly near
  *   what was too much and ever faster beyond, as TCP CUBIC does (RFC 9438): so the limit is found again when it has
  *   moved, and touched rarely while it has not.
- * - **After an outage** the rate starts low and doubles each second for as long as the scheduler takes what it gets
+ * - **After an outage**, or when the connection was lost and is there again, the rate starts low and doubles each second for as long as the scheduler takes what it gets
  *   (the slow start of RFC 5681): one that has come back with empty caches is not run over.
  * - **Told a rate**, with `maxRate`, it exceeds that never.
  *
  * A batch counts each of its members. Calls wait in the order in which they came.
  */
-import { Clock, Context, Duration, Effect, Exit, Layer, Metric, Result, type Scope } from "effect"
+import { Clock, Context, Duration, Effect, Exit, Layer, Metric, Result, type Scope, Stream } from "effect"
 import type { SchedulerError } from "../SchedulerError.ts"
 import { SchedulerPort } from "../SchedulerPort.ts"
 import { makeLine } from "./Line.ts"
@@ -166,11 +166,15 @@ class Pace {
   /** The scheduler took so many, be it to refuse them for good. */
   took(members: number, now: number): void {
     this.taken.add(members, now)
-    if (this.away >= this.outageAfter) {
-      this.setRate(Math.min(this.rampFrom, this.maxRate), now)
-      this.isRamping = true
-    }
+    if (this.away >= this.outageAfter) this.startAgain(now)
     this.away = 0
+  }
+
+  /** The scheduler was away, and is back. */
+  startAgain(now: number): void {
+    this.away = 0
+    this.isRamping = true
+    this.setRate(Math.min(this.rampFrom, this.maxRate), now)
   }
 
   wasAway(): void {
@@ -235,6 +239,11 @@ const make = Effect.fnUntraced(function* (
     mayGo: (members, now) => pace.mayGo(members, now),
     wait: (now) => pace.wait(now)
   })
+  const { reconnections } = port
+  if (reconnections !== undefined) {
+    const startAgain = Effect.sync(() => pace.startAgain(clock.currentTimeMillisUnsafe()))
+    yield* Effect.forkScoped(Stream.runForEach(reconnections, () => startAgain))
+  }
   const tell = () => gauge.updateUnsafe(pace.limit ?? 0, context)
 
   const note = (error: SchedulerError | undefined, members: number): void => {

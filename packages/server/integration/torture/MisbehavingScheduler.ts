@@ -119,6 +119,7 @@ export const makeMisbehavingScheduler = Effect.fnUntraced(function* (
     Effect.sync(() => answer(embedded.port))
 
   const port: CompletePort = {
+    reconnections: Stream.never,
     register: (worker, { generation }) =>
       through(
         { call: "register", id: worker.id, generation },

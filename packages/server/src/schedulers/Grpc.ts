@@ -169,7 +169,8 @@ const makePort = Effect.fnUntraced(function* (settings: ChannelSettings) {
       Stream.mapEffect(({ workers }) => readable(workers.map(fromHeldMessage))),
       Stream.flattenIterable
     ),
-    health: healthOf(channel)
+    health: healthOf(channel),
+    reconnections: channel.reconnections
   })
 
   return {

@@ -7,6 +7,7 @@ import {
   type ChannelCredentials,
   type ChannelOptions,
   Client,
+  connectivityState,
   credentials,
   Metadata,
   type MethodDefinition,
@@ -171,6 +172,26 @@ export class GrpcChannel {
       )
     )
   }
+
+  /** Tells each time that the connection was lost and is there again. Once there was one, it is kept up. */
+  readonly reconnections: Stream.Stream<void> = Stream.suspend(() => {
+    let wasConnected = false
+    let isLost = false
+    const next: Effect.Effect<void> = Effect.suspend(() => {
+      const channel = this.server().client.getChannel()
+      const state = channel.getConnectivityState(wasConnected)
+      if (state === connectivityState.SHUTDOWN) return Effect.never
+      const isBack = isLost && state === connectivityState.READY
+      isLost = wasConnected && state !== connectivityState.READY
+      wasConnected ||= state === connectivityState.READY
+      if (isBack) return Effect.void
+      const changed = Effect.callback<void>((resume) =>
+        channel.watchConnectivityState(state, Infinity, () => resume(Effect.void))
+      )
+      return Effect.andThen(changed, next)
+    })
+    return Stream.fromEffectRepeat(next)
+  })
 
   private server(): { readonly client: Client; readonly index: number } {
     const index = this.current
