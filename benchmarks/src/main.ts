@@ -1,5 +1,5 @@
 /**
- * `pnpm bench [name …] [--together]` runs the benchmarks of the library, or the named ones. docs/benchmarks.md says
+ * `pnpm bench [name …] [--together] [--draw]` runs the benchmarks of the library, or the named ones. docs/benchmarks.md says
  * what they compare and how to read them.
  */
 import { availableParallelism, cpus } from "node:os"
@@ -13,7 +13,8 @@ const benchmarks = {
   ...library,
   // Its peers are loaded when it runs.
   durable: async () => (await import("./durable/durable.ts")).durable(),
-  schedulers: async () => (await import("./schedulers/schedulers.ts")).schedulers()
+  schedulers: async () => (await import("./schedulers/schedulers.ts")).schedulers(),
+  storm: async (flags: ReadonlySet<string>) => (await import("./storm/storm.ts")).storm(flags)
 }
 
 const isBenchmark = (name: string): name is keyof typeof benchmarks => name in benchmarks
@@ -22,12 +23,12 @@ const all = process.argv.slice(2)
 const flags = new Set(all.filter((argument) => argument.startsWith("--")))
 const names = all.filter((argument) => !argument.startsWith("--"))
 const unknown = [...names.filter((name) => !isBenchmark(name)), ...flags].filter(
-  (argument) => argument !== "--together" && !isBenchmark(argument)
+  (argument) => argument !== "--together" && argument !== "--draw" && !isBenchmark(argument)
 )
 
 if (unknown.length > 0) {
   console.error(
-    `There is no ${unknown.join(", ")}. Usage: pnpm bench [${Object.keys(benchmarks).join("|")}] [--together]`
+    `There is no ${unknown.join(", ")}. Usage: pnpm bench [${Object.keys(benchmarks).join("|")}] [--together] [--draw]`
   )
   process.exitCode = 2
 } else {

@@ -70,7 +70,7 @@ export class Pacing extends Context.Service<Pacing, { readonly state: () => Paci
 }
 
 /** Of what the scheduler took when it had enough, so much is sent from then on. */
-const backOff = 0.97
+const backOff = 0.98
 /** A rate grows by this share in the first second after it was cut, and by half more in each second after. */
 const firstGrowth = 0.004
 const growthOfGrowth = 1.5
@@ -113,9 +113,11 @@ class TakenLately {
     this.slices[this.slice % 20] = (this.slices[this.slice % 20] ?? 0) + count
   }
 
+  /** A second's worth: the latest slice has only begun. */
   count(now: number): number {
     this.advance(now)
-    return this.slices.reduce((sum, slice) => sum + slice, 0)
+    const taken = this.slices.reduce((sum, slice) => sum + slice, 0)
+    return (taken * 1000) / (950 + (now % 50))
   }
 }
 
