@@ -14,8 +14,18 @@ import { WrongUsage } from "./WrongUsage.ts"
 /** The scheduler that is used where none is named. */
 export const defaultScheduler = "embedded"
 
+/** What can be said of a scheduler beside its name. */
+export interface SchedulerSettings {
+  /** Of `slurm`: the path of slurm.conf. Default: `SLURM_CONF`, then where Slurm's own clients look for it. */
+  readonly slurmConf?: string | undefined
+}
+
+/** What `--slurm-conf` is for, as the commands' help says it. */
+export const slurmConfDescription =
+  "With --scheduler slurm: the cluster's slurm.conf (SLURM_CONF); where Slurm looks for it if not given"
+
 /**
- * The scheduler that `spec` names: `embedded`, which lives in this process and forgets with it,
+ * The scheduler that `spec` names: `embedded`, which lives in this process and forgets with it, `slurm`,
  * `grpc://HOST:PORT[,HOST:PORT…]`, `etcd://HOST:PORT[,HOST:PORT…][/PREFIX][?lease=…]`, `hodei://…` or `hodei+hwp://…`,
  * with an `s` before `://` (`grpcs`) or the `+` (`hodeis+hwp`) for TLS. Building the layer fails with
  * {@link WrongUsage} for anything else, and for settings that make no sense.
@@ -29,7 +39,12 @@ export const defaultScheduler = "embedded"
  * const registration = WorkerRegistration.layer.pipe(Layer.provide(schedulerLayer("grpc://127.0.0.1:7071")))
  * ```
  */
-export const schedulerLayer = (spec: string): Layer.Layer<SchedulerPort, WrongUsage> => {
+export const schedulerLayer = (
+  spec: string,
+  { slurmConf }: SchedulerSettings = {}
+): Layer.Layer<SchedulerPort, WrongUsage> => {
+  if (spec === "slurm") return slurm(slurmConf)
+  if (slurmConf !== undefined) return refuse("--slurm-conf is for --scheduler slurm")
   if (spec === defaultScheduler) return EmbeddedScheduler.layer
   const [, scheme = "", rest = ""] = /^([a-z+]+):\/\/(.*)$/.exec(spec) ?? []
   const adapter = adapters.get(scheme)
@@ -111,6 +126,19 @@ const etcd =
       })
     )
 
+const slurm = (conf: string | undefined) =>
+  Layer.unwrap(
+    Effect.gen(function* () {
+      const inherited = yield* textOf("SLURM_CONF")
+      const { layer } = yield* Effect.promise(() => import("./schedulers/Slurm.ts"))
+      return layer({ conf: conf ?? inherited }).pipe(
+        Layer.catchTag("InvalidSlurmOptions", ({ message, option }) =>
+          refuse(`${option === "conf" ? "--slurm-conf (SLURM_CONF)" : "--scheduler slurm:"} ${message}`)
+        )
+      )
+    })
+  )
+
 const adapters: ReadonlyMap<string, Adapter> = new Map([
   ["grpc", grpc(false)],
   ["grpcs", grpc(true)],
@@ -122,7 +150,7 @@ const adapters: ReadonlyMap<string, Adapter> = new Map([
   ["hodeis+hwp", hwp(true)]
 ])
 
-const known = `"${defaultScheduler}", grpc://HOST:PORT, etcd://HOST:PORT, hodei://HOST:PORT and hodei+hwp://HOST:PORT (with TLS: grpcs, etcds, hodeis and hodeis+hwp)`
+const known = `"${defaultScheduler}", "slurm", grpc://HOST:PORT, etcd://HOST:PORT, hodei://HOST:PORT and hodei+hwp://HOST:PORT (with TLS: grpcs, etcds, hodeis and hodeis+hwp)`
 
 /** A user and a password have no place in it; where they were given all the same, they are not repeated. */
 const quoted = (spec: string) => JSON.stringify(spec.replace(/\/\/.*@/, "//…@").slice(0, 100))

@@ -16,6 +16,8 @@ export interface ServeSettings {
   /** 0: any that is free. */
   readonly port: number
   readonly scheduler: string
+  /** Of the scheduler `slurm`, where it was given. */
+  readonly slurmConf: string | undefined
   readonly store: string
   /** How long work in flight may take to end once the service is told to stop. */
   readonly shutdownTimeout: Duration.Duration
@@ -28,6 +30,7 @@ export interface ServeFlags {
   readonly host: Option.Option<string>
   readonly port: Option.Option<number>
   readonly scheduler: Option.Option<string>
+  readonly slurmConf?: Option.Option<string>
   readonly store: Option.Option<string>
 }
 
@@ -61,6 +64,7 @@ export const resolveSettings = Effect.fnUntraced(function* (
         defaultScheduler
       )
     ),
+    slurmConf: Option.getOrUndefined(flags.slurmConf ?? Option.none()),
     store: yield* over(
       flags.store,
       variable("MUSTER_STORE", text, "memory, a file or a postgres:// address", defaultStore)

@@ -28,7 +28,7 @@ export interface Foundation {
 export const runService = Effect.fnUntraced(function* (
   settings: ServeSettings,
   foundation: Foundation = {
-    scheduler: schedulerLayer(settings.scheduler),
+    scheduler: schedulerLayer(settings.scheduler, settings),
     store: storeLayer(settings.store)
   }
 ): Effect.fn.Return<void, WrongUsage | CannotListen | CannotOpenStore, Termination> {

@@ -11,7 +11,7 @@ import { registerDirectly } from "../register/Direct.ts"
 import { parseAddress } from "../register/MusterService.ts"
 import { registerFile } from "../register/RegisterFile.ts"
 import { registerThroughService } from "../register/ThroughService.ts"
-import { defaultScheduler } from "../Schedulers.ts"
+import { defaultScheduler, slurmConfDescription } from "../Schedulers.ts"
 import { WrongUsage, wrongConfigurationIsUsage } from "../WrongUsage.ts"
 import { configuration, logging, registrationLayer, schedulerName } from "./registration.ts"
 
@@ -46,6 +46,11 @@ const parameters = {
   scheduler: Flag.String("scheduler").pipe(
     Flag.withMetavar("SCHEDULER"),
     Flag.withDescription(`The scheduler to drive (MUSTER_SCHEDULER); ${defaultScheduler} if not given`),
+    Flag.optional
+  ),
+  slurmConf: Flag.String("slurm-conf").pipe(
+    Flag.withMetavar("PATH"),
+    Flag.withDescription(slurmConfDescription),
     Flag.optional
   ),
   concurrency: Flag.Int("concurrency").pipe(
@@ -95,13 +100,22 @@ const runDirectly = Effect.fnUntraced(function* (flags: Flags) {
   const scheduler = yield* schedulerName(flags.scheduler)
   const options = { ...(yield* optionsOf(flags)), scheduler, server: undefined, waits: false }
   yield* registerFile(options, registerDirectly).pipe(
-    Effect.provide(registrationLayer(scheduler, configuration(concurrency)))
+    Effect.provide(
+      registrationLayer(scheduler, configuration(concurrency), {
+        slurmConf: Option.getOrUndefined(flags.slurmConf)
+      })
+    )
   )
 })
 
 /** Goes through a running service, which drives its scheduler. */
 const runThroughService = Effect.fnUntraced(function* (flags: Flags, server: string) {
-  for (const [name, flag] of Object.entries({ scheduler: flags.scheduler, concurrency: flags.concurrency })) {
+  const excluded = {
+    scheduler: flags.scheduler,
+    "slurm-conf": flags.slurmConf,
+    concurrency: flags.concurrency
+  }
+  for (const [name, flag] of Object.entries(excluded)) {
     if (flag._tag === "Some") {
       return yield* new WrongUsage({
         message: `--${name} and --server exclude each other: the service has its own`

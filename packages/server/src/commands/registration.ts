@@ -4,7 +4,7 @@
 import { MicroBatching, RegistrationConfig, WorkerRegistration } from "@muster/core"
 import { Config, Effect, Layer, Logger, Option, References } from "effect"
 import { GlobalFlag } from "effect/cli"
-import { defaultScheduler, schedulerLayer } from "../Schedulers.ts"
+import { defaultScheduler, schedulerLayer, type SchedulerSettings } from "../Schedulers.ts"
 import { WrongUsage, wrongConfigurationIsUsage } from "../WrongUsage.ts"
 
 /** The environment's configuration. The number of workers in flight that a flag asks for comes before it. */
@@ -21,11 +21,12 @@ export const configuration = (concurrency: number | undefined) => {
 /** Registration over the scheduler that `--scheduler` names. */
 export const registrationLayer = (
   scheduler: string,
-  config: ReturnType<typeof configuration>
+  config: ReturnType<typeof configuration>,
+  settings: SchedulerSettings
 ): Layer.Layer<WorkerRegistration, WrongUsage> =>
   WorkerRegistration.layer.pipe(
     Layer.provide(MicroBatching.layer),
-    Layer.provide(schedulerLayer(scheduler)),
+    Layer.provide(schedulerLayer(scheduler, settings)),
     Layer.provide(config),
     wrongConfigurationIsUsage
   )

@@ -3,6 +3,7 @@
  */
 import { Effect } from "effect"
 import { Command, Flag } from "effect/cli"
+import { slurmConfDescription } from "../Schedulers.ts"
 import { resolveSettings } from "../ServeSettings.ts"
 import { defaultStore } from "../store/Stores.ts"
 import { Port } from "./Port.ts"
@@ -25,6 +26,11 @@ const flags = {
     Flag.withDescription(
       "The scheduler to register workers with (MUSTER_SCHEDULER), such as grpc://HOST:PORT; embedded if not given"
     ),
+    Flag.optional
+  ),
+  slurmConf: Flag.String("slurm-conf").pipe(
+    Flag.withMetavar("PATH"),
+    Flag.withDescription(slurmConfDescription),
     Flag.optional
   ),
   store: Flag.String("store").pipe(

@@ -7,6 +7,7 @@ import { Console, Effect, Option, Schema } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import { deleteWorker, parseAddress } from "../register/MusterService.ts"
 import { NotAllDone } from "../register/RegisterFile.ts"
+import { slurmConfDescription } from "../Schedulers.ts"
 import { printable } from "../TerminalText.ts"
 import { WrongUsage } from "../WrongUsage.ts"
 import { configuration, logging, registrationLayer, schedulerName } from "./registration.ts"
@@ -25,6 +26,11 @@ const parameters = {
   scheduler: Flag.String("scheduler").pipe(
     Flag.withMetavar("SCHEDULER"),
     Flag.withDescription("The scheduler to tell (MUSTER_SCHEDULER); embedded if not given"),
+    Flag.optional
+  ),
+  slurmConf: Flag.String("slurm-conf").pipe(
+    Flag.withMetavar("PATH"),
+    Flag.withDescription(slurmConfDescription),
     Flag.optional
   ),
   json: Flag.Boolean("json").pipe(
@@ -71,7 +77,13 @@ const throughScheduler = Effect.fnUntraced(function* (flags: Flags, ids: Readonl
           .pipe(Effect.as<Outcome>({ id, result: "unregistered" }), Effect.catch(failed(id))),
       { concurrency: 10 }
     )
-  }).pipe(Effect.provide(registrationLayer(scheduler, configuration(undefined))))
+  }).pipe(
+    Effect.provide(
+      registrationLayer(scheduler, configuration(undefined), {
+        slurmConf: Option.getOrUndefined(flags.slurmConf)
+      })
+    )
+  )
 })
 
 const throughService = Effect.fnUntraced(function* (
@@ -79,10 +91,12 @@ const throughService = Effect.fnUntraced(function* (
   server: string,
   ids: ReadonlyArray<WorkerId>
 ) {
-  if (Option.isSome(flags.scheduler)) {
-    return yield* new WrongUsage({
-      message: "--scheduler and --server exclude each other: the service has its own"
-    })
+  for (const [name, flag] of Object.entries({ scheduler: flags.scheduler, "slurm-conf": flags.slurmConf })) {
+    if (Option.isSome(flag)) {
+      return yield* new WrongUsage({
+        message: `--${name} and --server exclude each other: the service has its own`
+      })
+    }
   }
   const address = yield* parseAddress(server)
   return yield* Effect.forEach(
