@@ -40,7 +40,7 @@ export interface SlurmCluster {
   readonly pid: () => number
 }
 
-const openSlurmCluster = (): SlurmCluster & Disposable => {
+export const openSlurmCluster = (): SlurmCluster & Disposable => {
   const directory = mkdtempSync(join(tmpdir(), "muster-slurm-"))
   const conf = join(directory, "slurm.conf")
   const run = (program: string, args: ReadonlyArray<string>) => {

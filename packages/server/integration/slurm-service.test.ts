@@ -1,0 +1,142 @@
+/**
+ * The service with a real Slurm controller as its scheduler: what jobs find there, and what is left when the
+ * controller is killed.
+ */
+import { existsSync } from "node:fs"
+import { fileURLToPath } from "node:url"
+import { assert, describe, it } from "vitest"
+import { addressLabel } from "../src/schedulers/slurm/NodeSpec.ts"
+import { Muster, type RunOptions, Service, worker } from "./ServiceProcess.ts"
+import { openSlurmCluster, skippedForSlurm, type SlurmCluster, whyNoSlurm } from "./SlurmCluster.ts"
+
+const root = fileURLToPath(new URL("../../..", import.meta.url))
+const openb = fileURLToPath(new URL("../../../../shared/data/openb-nodes.csv", import.meta.url))
+const columns = {
+  id: "sn",
+  "capabilities.cpuMillis": "cpu_milli",
+  "capabilities.memoryMb": "memory_mib",
+  "capabilities.customResources.gpu": "gpu",
+  "metadata.labels.gpuModel": "model"
+}
+const columnFlags = Object.entries(columns).flatMap(([field, column]) => ["--column", `${field}=${column}`])
+
+// What a job does to a node: the controller sends to the node's address, and waits long where a name has none.
+const reachable = { labels: { [addressLabel]: "127.0.0.1" } }
+const waiting = { prefer: "wait=20" }
+
+const serve = (cluster: SlurmCluster, env: RunOptions["env"] = {}) =>
+  Service.start({ args: ["--scheduler", "slurm", "--slurm-conf", cluster.conf], env })
+
+const countNodes = (cluster: SlurmCluster) =>
+  cluster.command("sinfo", "--noheader", "--Node", "--format=%N").output.split("\n").filter(Boolean).length
+
+/** Looks again and again until it is so. */
+const until = async (isSo: () => boolean | Promise<boolean>) => {
+  for (let left = 2000; !(await isSo()); left--) {
+    if (left === 0) throw new Error("it has not come about")
+    await new Promise((resolve) => setTimeout(resolve, 10))
+  }
+}
+
+/** Submits a job that asks for something; gives the node that it lands on. */
+const place = async (cluster: SlurmCluster, ...flags: ReadonlyArray<string>) => {
+  const { errors, output } = cluster.command(
+    "sbatch",
+    "--parsable",
+    "--mem=100",
+    ...flags,
+    "--wrap=sleep 600"
+  )
+  const job = output.trim()
+  if (job === "") return { job, node: "", errors }
+  let node = ""
+  await until(() => {
+    node = cluster.command("squeue", "--noheader", `--jobs=${job}`, "--format=%N").output.trim()
+    return node !== ""
+  })
+  return { job, node, errors }
+}
+
+describe.skipIf(whyNoSlurm !== undefined)(`slurmctld behind the service${skippedForSlurm}`, () => {
+  it("places jobs on the workers that were registered and have what is asked for, and refuses those that none has", async () => {
+    using cluster = openSlurmCluster()
+    await using service = await serve(cluster)
+    const capabilities = { cpuCores: 4, memoryMb: 4000 }
+    const workers = [
+      { id: "small", capabilities, metadata: reachable },
+      { id: "large", capabilities: { ...capabilities, memoryMb: 64_000 }, metadata: reachable },
+      {
+        id: "with-gpu",
+        capabilities: { ...capabilities, customResources: { gpu: 2 } },
+        metadata: { labels: { ...reachable.labels, gpuModel: "V100" }, tags: ["spot"] }
+      }
+    ]
+    for (const one of workers) {
+      assert.strictEqual((await service.send("POST", "/v1/workers", one, waiting)).json.phase, "registered")
+    }
+    assert.strictEqual((await place(cluster, "--mem=32000")).node, "large")
+    assert.strictEqual((await place(cluster, "--constraint=spot")).node, "with-gpu")
+    assert.strictEqual((await place(cluster, "--constraint=gpuModel=V100", "--gres=gpu:2")).node, "with-gpu")
+    assert.match((await place(cluster, "--constraint=gpuModel=A100")).errors, /Invalid feature specification/)
+    assert.match(
+      (await place(cluster, "--mem=64001")).errors,
+      /Requested node configuration is not available/
+    )
+    assert.match(
+      (await place(cluster, "--gres=gpu:3")).errors,
+      /Requested node configuration is not available/
+    )
+  })
+
+  it("keeps a worker with a job on it until the job has ended, and says so meanwhile", async () => {
+    using cluster = openSlurmCluster()
+    await using service = await serve(cluster, { MUSTER_MAX_RETRY_DELAY: "500 millis" })
+    await service.send("POST", "/v1/workers", worker("busy", reachable), waiting)
+    const { job, node } = await place(cluster)
+    assert.strictEqual(node, "busy")
+
+    await service.fetch("/v1/workers/busy", { method: "DELETE" })
+    const get = async () => (await service.fetch("/v1/workers/busy")).json
+    await until(async () => (await get()).lastError !== null)
+    assert.deepInclude(await get(), { phase: "unregistering" })
+    const { output } = cluster.command("scontrol", "show", "node", "busy")
+    assert.match(output, /State=\S*DRAIN/)
+    assert.match(output, /Reason=muster: waits for its jobs to end/)
+    assert.match(
+      (await get()).lastError.message,
+      /the node busy has jobs: it is drained, and deleted when they have ended/
+    )
+
+    cluster.command("scancel", job)
+    await until(async () => (await get()).phase === "terminated")
+    assert.strictEqual(countNodes(cluster), 0)
+  })
+
+  it.skipIf(!existsSync(openb))(
+    `has all of 1,523 workers after it was killed in the middle and has forgotten everything${existsSync(openb) ? "" : ` (skipped: there is no ${openb})`}`,
+    async () => {
+      using cluster = openSlurmCluster()
+      await using service = await serve(cluster, {
+        MUSTER_DRIFT_INTERVAL: "1 second",
+        MUSTER_MAX_RETRY_DELAY: "1 second"
+      })
+      await using client = new Muster(
+        ["register", openb, "--server", service.url, "--json", ...columnFlags],
+        { cwd: root }
+      )
+      await until(() => countNodes(cluster) >= 300)
+      cluster.kill()
+      assert.strictEqual(await client.exit(), 0)
+      cluster.start("--lose-state")
+      assert.isBelow(countNodes(cluster), 1523)
+
+      const settled = { held: 1523, lost: 0, ghosts: 0, unknown: 0, error: null }
+      await until(async () => {
+        const { drift } = (await service.fetch("/v1/scheduler")).json
+        return Object.entries(settled).every(([key, value]) => drift?.[key] === value)
+      })
+      assert.strictEqual(countNodes(cluster), 1523)
+      assert.strictEqual((await service.fetch("/v1/workers?phase=registered")).json.total, 1523)
+    }
+  )
+})
