@@ -9,6 +9,9 @@ const cases: ReadonlyArray<readonly [said: string, tag: string, detail: string |
     undefined
   ],
   ["Error creating the node(s): Zero Bytes were transmitted or received", "SchedulerUnavailable", undefined],
+  ["slurm_update error: Connection reset by peer", "SchedulerUnavailable", undefined],
+  ["slurm_update error: Unexpected missing socket error", "SchedulerUnavailable", undefined],
+  ["Error creating the node(s): Transport endpoint is not connected", "SchedulerUnavailable", undefined],
   ["delete_node NodeName=a: Socket timed out on send/recv operation", "SchedulerUnavailable", undefined],
   ["slurm_update error: Slurm backup controller in standby mode", "SchedulerUnavailable", undefined],
   [

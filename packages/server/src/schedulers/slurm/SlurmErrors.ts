@@ -19,7 +19,12 @@ const words: ReadonlyArray<readonly [kind: Kind, pattern: RegExp]> = [
   ["away", /Unable to contact slurm controller/],
   ["away", /Zero Bytes were transmitted or received/],
   ["away", /Received zero length message/],
-  ["away", /Socket timed out|Connection timed out|Connection refused|Operation now in progress/],
+  ["away", /Socket timed out|Connection (?:timed out|refused|reset)|Operation now in progress|Broken pipe/],
+  [
+    "away",
+    /Unexpected missing socket|Transport endpoint is not connected|No route to host|Network is unreachable/
+  ],
+  ["away", /Communication (?:connection|shutdown) failure|Message (?:send|receive) failure/],
   ["away", /standby mode/],
   ["away", /Munge encode failed|Failed to connect to authentication agent/],
   ["busy", /Requested nodes are busy/],
