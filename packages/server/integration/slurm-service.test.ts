@@ -2,7 +2,10 @@
  * The service with a real Slurm controller as its scheduler: what jobs find there, and what is left when the
  * controller is killed.
  */
-import { existsSync } from "node:fs"
+import { spawnSync } from "node:child_process"
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { assert, describe, it } from "vitest"
 import { addressLabel } from "../src/schedulers/slurm/NodeSpec.ts"
@@ -56,6 +59,21 @@ const place = async (cluster: SlurmCluster, ...flags: ReadonlyArray<string>) => 
   })
   return { job, node, errors }
 }
+
+describe.skipIf(whyNoSlurm !== undefined)(`docs/schedulers/slurm.md${skippedForSlurm}`, () => {
+  it("has an example that runs as written, and prints what it says", () => {
+    const directory = mkdtempSync(join(tmpdir(), "muster-slurm-"))
+    const page = readFileSync(join(root, "docs/schedulers/slurm.md"), "utf8")
+    const [, example = "", printed = ""] = /```sh\n([\s\S]*?)```\s*```\n([\s\S]*?)```/.exec(page) ?? []
+    const muster = `'${process.execPath}' packages/server/src/bin.ts`
+    const script = example.replaceAll("/tmp/muster-slurm", directory).replaceAll("pnpm muster", muster)
+    const { status, stdout } = spawnSync("sh", ["-ec", script], { cwd: root, encoding: "utf8" })
+    rmSync(directory, { recursive: true, force: true })
+    const withoutTimes = (text: string) => text.replace(/in [\d.]+ m?s.*|p50.*|^export.*/gm, "…")
+    assert.strictEqual(withoutTimes(stdout), withoutTimes(printed))
+    assert.strictEqual(status, 0)
+  })
+})
 
 describe.skipIf(whyNoSlurm !== undefined)(`slurmctld behind the service${skippedForSlurm}`, () => {
   it("places jobs on the workers that were registered and have what is asked for, and refuses those that none has", async () => {

@@ -1,7 +1,7 @@
 /**
  * What nodes the controller has now. `scontrol` always gets the whole table and chooses from it itself, so that asking
  * for one node costs nearly as much as asking for all: with Slurm 22.05, 2 ms for each thousand of `MaxNodeCount`,
- * whether they are there or not, and 10 ms for each thousand that are.
+ * whether they are there or not, and 10 to 40 ms for each thousand that are.
  */
 import type { SchedulerError } from "@muster/core"
 import { Effect, Option, Stream } from "effect"
