@@ -150,7 +150,8 @@ describe.skipIf(whyNoSlurm !== undefined)(`Slurm.layer${skippedForSlurm}`, () =>
           // The next one is not held up.
           assert.deepStrictEqual(yield* port.get(WorkerId.make("a")), Option.none())
         }),
-      { scontrol }
+      // Nothing else ends it.
+      { scontrol, timeout: "1 hour" }
     )
   })
 
