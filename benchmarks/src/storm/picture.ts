@@ -1,5 +1,12 @@
 /** The curves of a storm as an SVG: what the scheduler held, and what it refused, over time. */
-import type { Storm } from "./storm.ts"
+import type { Second } from "./referenceScheduler.ts"
+
+export interface Storm {
+  readonly name: string
+  /** From the scheduler's return until it holds every worker again. */
+  readonly seconds: number
+  readonly timeline: ReadonlyArray<Second>
+}
 
 interface Bounds {
   readonly count: number

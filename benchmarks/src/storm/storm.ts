@@ -14,20 +14,13 @@ import { bin } from "../schedulers/protoClient.ts"
 import { printTable } from "../table.ts"
 import { makeWorkers } from "../workers.ts"
 import { registerAll } from "./naiveClients.ts"
-import { drawStorm } from "./picture.ts"
+import { drawStorm, type Storm } from "./picture.ts"
 import { ReferenceScheduler, type Second } from "./referenceScheduler.ts"
 
 const count = 20_000
 const maxRate = 500
 const ideal = count / maxRate
 const picture = fileURLToPath(new URL("../../../docs/images/storm.svg", import.meta.url))
-
-export interface Storm {
-  readonly name: string
-  /** From the scheduler's return until it holds every worker again. */
-  readonly seconds: number
-  readonly timeline: ReadonlyArray<Second>
-}
 
 export const storm = async (flags: ReadonlySet<string>): Promise<void> => {
   const storms = [

@@ -44,9 +44,9 @@ const withPort = <A, E>(
   )
 
 const complete = (port: SchedulerPort["Service"]): Required<SchedulerPort["Service"]> => {
-  const { get, health, list, registerBatch } = port
+  const { get, health, list, reconnections = Stream.never, registerBatch } = port
   assert(get !== undefined && health !== undefined && list !== undefined && registerBatch !== undefined)
-  return { ...port, get, health, list, registerBatch }
+  return { ...port, get, health, list, reconnections, registerBatch }
 }
 
 /** A `scontrol` that first does what these lines of a shell script say. */

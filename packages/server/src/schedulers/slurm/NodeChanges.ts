@@ -75,6 +75,7 @@ const drainNodes = Effect.fnUntraced(function* <C>(scontrol: Scontrol, busy: Rea
 
 const stillBusy = ({ node: { name }, then }: Unwanted<unknown>) =>
   new SchedulerUnavailable({
+    concerns: "worker",
     message:
       `the node ${name} has jobs: it is drained, and ` +
       `${then === "nothing" ? "deleted" : "replaced by what it has become"} when they have ended`

@@ -49,11 +49,13 @@ export const errorOf = (said: string): SchedulerError => {
   const message = `Slurm says: ${summary(said)}`
   switch (kindOf(said)) {
     case "away":
+    case "full":
+      return new SchedulerUnavailable({ message })
+    // The controller is well; it is this node that has to wait.
     case "busy":
     case "absent":
     case "present":
-    case "full":
-      return new SchedulerUnavailable({ message })
+      return new SchedulerUnavailable({ message, concerns: "worker" })
     case "invalid":
       return new SchedulerRejected({ message, code: invalidNode })
     case "setup":
