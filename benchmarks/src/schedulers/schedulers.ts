@@ -12,9 +12,10 @@ import { makeWorkers } from "../workers.ts"
 import { etcd } from "./etcd.ts"
 import { grpc } from "./grpc.ts"
 import { hodei } from "./hodei.ts"
+import { slurm } from "./slurm.ts"
 import type { RunningScheduler, SchedulerBench } from "./schedulerBench.ts"
 
-const benches: ReadonlyArray<SchedulerBench> = [grpc, etcd, hodei]
+const benches: ReadonlyArray<SchedulerBench> = [grpc, etcd, hodei, slurm]
 
 const rounds = 5
 const together = 64
