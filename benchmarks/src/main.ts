@@ -14,6 +14,8 @@ const benchmarks = {
   // Its peers are loaded when it runs.
   durable: async () => (await import("./durable/durable.ts")).durable(),
   schedulers: async () => (await import("./schedulers/schedulers.ts")).schedulers(),
+  grpc: async () => (await import("./grpc/grpc.ts")).grpc(),
+  slo: async () => (await import("./slo/slo.ts")).slo(),
   storm: async (flags: ReadonlySet<string>) => (await import("./storm/storm.ts")).storm(flags)
 }
 

@@ -12,6 +12,7 @@ import {
   type StatusObject
 } from "@grpc/grpc-js"
 import {
+  type BatchMember,
   type SchedulerError,
   SchedulerFault,
   type SchedulerPort,
@@ -122,14 +123,16 @@ const stop = (server: Server) =>
   )
 
 const register = (scheduler: Pick<SchedulerPort["Service"], "register">, request: RegisterRequest) =>
-  Effect.flatMap(toMember(request), ({ generation, worker }) => scheduler.register(worker, { generation }))
+  Effect.flatMap(Effect.fromResult(toMember(request)), ({ generation, worker }) =>
+    scheduler.register(worker, { generation })
+  )
 
 /** What is no worker fails in its place; the others are one batch. */
 const registerBatch = Effect.fnUntraced(function* (
   scheduler: Pick<Required<SchedulerPort["Service"]>, "registerBatch">,
   requests: ReadonlyArray<RegisterRequest>
 ) {
-  const decoded = yield* Effect.forEach(requests, (request) => Effect.result(toMember(request)))
+  const decoded = requests.map(toMember)
   const results = yield* scheduler.registerBatch(
     decoded.filter(Result.isSuccess).map(({ success }) => success)
   )
@@ -143,12 +146,17 @@ const registerBatch = Effect.fnUntraced(function* (
 
 const ok: Status = { code: Code.OK, message: "", details: [] }
 
-const toMember = ({ generation, worker: message }: RegisterRequest) => {
+const toMember = ({
+  generation,
+  worker: message
+}: RegisterRequest): Result.Result<BatchMember, SchedulerRejected> => {
   const worker = fromMessage(message)
-  if (Option.isNone(worker))
-    return Effect.fail(new SchedulerRejected({ message: "not a worker within its bounds" }))
-  if (generation < 1) return Effect.fail(new SchedulerRejected({ message: "generation must be 1 or more" }))
-  return Effect.succeed({ generation, worker: worker.value })
+  if (Option.isNone(worker)) {
+    return Result.fail(new SchedulerRejected({ message: "not a worker within its bounds" }))
+  }
+  return generation < 1
+    ? Result.fail(new SchedulerRejected({ message: "generation must be 1 or more" }))
+    : Result.succeed({ generation, worker: worker.value })
 }
 
 const toWorkerId = (id: string) =>

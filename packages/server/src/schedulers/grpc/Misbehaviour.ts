@@ -32,6 +32,7 @@ export const misbehave = (
   port: CompletePort,
   { failRate = 0, latency = Duration.zero, maxRate, rejectRate = 0 }: Misbehaviour
 ): CompletePort => {
+  if (failRate === 0 && rejectRate === 0 && maxRate === undefined && Duration.isZero(latency)) return port
   const limit = maxRate === undefined ? undefined : new RateLimit(maxRate)
 
   const limited = Effect.clockWith((clock: Clock.Clock): Effect.Effect<void, SchedulerError> => {
