@@ -15,6 +15,7 @@ const benchmarks = {
   durable: async () => (await import("./durable/durable.ts")).durable(),
   schedulers: async () => (await import("./schedulers/schedulers.ts")).schedulers(),
   grpc: async () => (await import("./grpc/grpc.ts")).grpc(),
+  scaling: async (flags: ReadonlySet<string>) => (await import("./scaling/scaling.ts")).scaling(flags),
   slo: async () => (await import("./slo/slo.ts")).slo(),
   storm: async (flags: ReadonlySet<string>) => (await import("./storm/storm.ts")).storm(flags)
 }
