@@ -45,11 +45,13 @@ const fleet = join(import.meta.dirname, "../../../examples/fleet/workers.ndjson"
 const serve = (scheduler: Scheduler, env: RunOptions["env"] = {}) =>
   Service.start({ args: ["--scheduler", scheduler.url], env })
 
-/** Asks until the answer is as it should be. */
+/** Asks until the answer is as it should be. One that never is, is told before the test is given up. */
 const until = async <A>(ask: () => Promise<A>, isSo: (answer: A) => boolean): Promise<A> => {
+  const deadline = performance.now() + 50_000
   for (;;) {
     const answer = await ask()
     if (isSo(answer)) return answer
+    if (performance.now() > deadline) throw new Error(`still ${JSON.stringify(answer)}`)
     await new Promise((resolve) => setTimeout(resolve, 50))
   }
 }

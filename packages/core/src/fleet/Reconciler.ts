@@ -102,6 +102,8 @@ export const makeReconciler = Effect.fnUntraced(function* (
   /** How many flights have ended their calls and wait for the store. */
   let settling = 0
   let isDispatchPending = false
+  /** Calls were not sent; whether they are by now is not known. */
+  let isStandingBy = false
   let standingByUntil = 0
 
   const call = (record: WorkerRecord): Effect.Effect<boolean, RegistrationError> => {
@@ -145,30 +147,29 @@ export const makeReconciler = Effect.fnUntraced(function* (
   }
 
   /**
-   * Nothing is sent at present, so nothing is begun until it may be sent again: however many workers wait, none of them
-   * is tried in vain and written to the store for it.
+   * Nothing is sent at present, so nothing is begun until it may be sent again, and then a single call at first: however
+   * many workers wait, none of them is tried in vain and written to the store for it.
    */
   const standBy = (millis: number) => {
+    isStandingBy = true
     const until = clock.currentTimeMillisUnsafe() + Math.max(millis, 1)
     if (until <= standingByUntil) return
     standingByUntil = until
-    Fiber.runIn(
-      fork(
-        Effect.andThen(
-          Effect.sleep(Duration.millis(until - clock.currentTimeMillisUnsafe())),
-          Effect.sync(dispatch)
-        )
-      ),
-      scope
-    )
+    const wait = Effect.sleep(Duration.millis(until - clock.currentTimeMillisUnsafe()))
+    Fiber.runIn(fork(Effect.andThen(wait, Effect.sync(dispatch))), scope)
   }
 
   const fly = (flight: Flight) =>
     Effect.exit(Effect.suspend(() => call(flight.record))).pipe(
       Effect.flatMap((exit) => {
-        if (Exit.isSuccess(exit) || !wasNotSent(exit.cause)) return settle(flight, exit)
-        const { retryAfter } = registrationFailure(exit, clock.currentTimeMillisUnsafe())
-        standBy(retryAfter)
+        const failed = Exit.isFailure(exit)
+          ? registrationFailure(exit, clock.currentTimeMillisUnsafe())
+          : undefined
+        // The scheduler has answered, be it with a refusal.
+        if (failed === undefined || !failed.failure.retryable) isStandingBy = false
+        if (Exit.isSuccess(exit) || failed === undefined || !wasNotSent(exit.cause))
+          return settle(flight, exit)
+        standBy(failed.retryAfter)
         return flight.hasCalled ? settle(flight, exit) : Effect.void
       }),
       // A mistake about one worker must not end the work for the others, nor keep them from it.
@@ -187,11 +188,13 @@ export const makeReconciler = Effect.fnUntraced(function* (
       )
     )
 
-  const mayBegin = () =>
-    !isStopping &&
-    clock.currentTimeMillisUnsafe() >= standingByUntil &&
-    flights.size - settling < options.concurrency &&
-    flights.size < options.concurrency * flightsPerCall
+  const mayBegin = () => {
+    const calls = flights.size - settling
+    if (isStopping || clock.currentTimeMillisUnsafe() < standingByUntil) return false
+    return (
+      calls < (isStandingBy ? 1 : options.concurrency) && flights.size < options.concurrency * flightsPerCall
+    )
+  }
 
   /** Begins as many calls as may be under way. */
   const dispatch = () => {

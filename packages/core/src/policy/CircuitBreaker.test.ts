@@ -4,10 +4,11 @@ import { Context, Duration, Effect, Fiber, Layer, Option, Result } from "effect"
 import { TestClock } from "effect/testing"
 import { RegistrationConfig } from "../RegistrationConfig.ts"
 import { SchedulerFault, SchedulerRejected, SchedulerUnavailable } from "../SchedulerError.ts"
-import { SchedulerPort } from "../SchedulerPort.ts"
+import { type CallOptions, SchedulerPort } from "../SchedulerPort.ts"
 import { Worker } from "../Worker.ts"
 import { WorkerRegistration } from "../WorkerRegistration.ts"
 import { CircuitBreaker, type CircuitBreakerOptions } from "./CircuitBreaker.ts"
+import { MicroBatching } from "./MicroBatching.ts"
 
 const away = new SchedulerUnavailable({ message: "connection refused" })
 
@@ -171,6 +172,23 @@ describe("the circuit breaker", () => {
     })
   )
 
+  it.effect("does not wait for a probe as long as for other calls", () =>
+    Effect.gen(function* () {
+      const { call, scheduler, state, trip } = yield* make({ probeTimeout: "300 millis" })
+      yield* trip
+      yield* TestClock.adjust("500 millis")
+      yield* scheduler.onEvery("register", [TestScheduler.hang])
+      const probe = yield* Effect.forkChild(call, { startImmediately: true })
+      yield* TestClock.adjust("300 millis")
+      const error = failureOf(yield* Fiber.join(probe))
+      assert.deepStrictEqual(error._tag === "SchedulerUnavailable" && error.timeout, Duration.millis(300))
+      assert.strictEqual(yield* state, "open")
+      yield* TestClock.adjust("1 second")
+      assert.isTrue(Result.isSuccess(yield* call))
+      assert.strictEqual(yield* state, "closed")
+    })
+  )
+
   it.effect("looks at a batch as one call, which fails when none of its members was answered", () =>
     Effect.gen(function* () {
       const { port, scheduler, state, worker } = yield* make()
@@ -213,8 +231,19 @@ describe("the circuit breaker", () => {
 describe("a fleet before an open circuit", () => {
   it.effect("waits, and neither calls nor writes, however many workers there are", () =>
     Effect.gen(function* () {
+      let asked = 0
+      const counted = Layer.effect(
+        SchedulerPort,
+        Effect.map(SchedulerPort, (port) => ({
+          ...port,
+          register: (worker: Worker, options: CallOptions) => {
+            asked++
+            return port.register(worker, options)
+          }
+        }))
+      ).pipe(Layer.provide(MicroBatching.layer), Layer.provide(CircuitBreaker.layer))
       const test = yield* TestFleet.make({
-        policies: CircuitBreaker.layer,
+        policies: counted,
         fleet: { checkAfter: Duration.infinity, driftInterval: Duration.infinity }
       })
       yield* test.scheduler.onEvery("register", [TestScheduler.always(TestScheduler.fail(away))])
@@ -223,7 +252,10 @@ describe("a fleet before an open circuit", () => {
       assert.strictEqual((yield* test.fleet.load).unfinished, 500)
       const writes = test.store.count("modify")
       const calls = (yield* test.scheduler.calls).length
+      const askedBefore = asked
       yield* TestClock.adjust("9 seconds")
+      // A single one at a time, not all that there is room for.
+      assert.isAtMost(asked - askedBefore, 10)
       // Probes alone, each of which is one worker's: after 0.5, 1, 2, 4 seconds.
       assert.isAtMost((yield* test.scheduler.calls).length - calls, 5)
       assert.isAtMost(test.store.count("modify") - writes, 20)

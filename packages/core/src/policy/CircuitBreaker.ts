@@ -10,8 +10,8 @@
  *   scheduler that says so is well, and the rate of calls is another policy's business.
  * - **Open**: `register`, `unregister` and `registerBatch` fail with `SchedulerUnavailable`, whose `notSent` is true and
  *   whose `retryAfter` is the time until the next probe. `WorkerRegistration` does not retry that, and counts no attempt.
- * - **Half open**: one call goes through. If the scheduler answers, the circuit closes; if not, it is open again, for
- *   twice as long.
+ * - **Half open**: one call goes through. If the scheduler answers, the circuit closes; if not, within `probeTimeout`, it
+ *   is open again, for twice as long.
  *
  * The states and the counting are those of `effect/persistence`'s `CircuitBreaker` (after Nygard, "Release It!", 2007).
  */
@@ -34,6 +34,11 @@ export interface CircuitBreakerOptions {
   readonly openFor?: Duration.Input | undefined
   /** The longest that it stays open. Default 10 seconds, so that no scheduler waits longer for Muster to notice it. */
   readonly maxOpenFor?: Duration.Input | undefined
+  /**
+   * How long a probe may take, since everything else waits for it; `attemptTimeout` if that is shorter. Default 5
+   * seconds.
+   */
+  readonly probeTimeout?: Duration.Input | undefined
 }
 
 export type CircuitState = "closed" | "open" | "half_open"
@@ -108,6 +113,20 @@ const make = Effect.fnUntraced(function* (options: CircuitBreakerOptions) {
   )
   yield* Effect.forkScoped(Stream.runForEach(breaker.transitions, tell))
 
+  const probeTimeout = Duration.fromInputUnsafe(options.probeTimeout ?? "5 seconds")
+  const state = Effect.map(Effect.orDie(breaker.state(key)), ({ _tag }): CircuitState => states[_tag])
+
+  /** A call that may be the probe, while everything else waits. */
+  const bounded = <A>(call: Effect.Effect<A, SchedulerError>): Effect.Effect<A, SchedulerError> =>
+    Effect.flatMap(state, (state) =>
+      state === "closed"
+        ? call
+        : Effect.timeoutOrElse(call, {
+            duration: probeTimeout,
+            orElse: () => Effect.fail(noAnswer(probeTimeout))
+          })
+    )
+
   const protect = <A>(
     call: Effect.Effect<A, SchedulerError>,
     isFailure: (answer: A) => boolean = () => false
@@ -120,7 +139,7 @@ const make = Effect.fnUntraced(function* (options: CircuitBreakerOptions) {
           ? Effect.void
           : Effect.ignore(breaker.execute(Effect.fail("silence"), { key }))
       )
-      return breaker.execute(call, { key, classify: (exit) => outcomeOf(exit, isFailure) }).pipe(
+      return breaker.execute(bounded(call), { key, classify: (exit) => outcomeOf(exit, isFailure) }).pipe(
         Effect.onInterrupt(() => noteSilence),
         Effect.catchTag("CircuitBreakerError", ({ reason }) => Effect.fail(notSent(reason)))
       )
@@ -138,7 +157,6 @@ const make = Effect.fnUntraced(function* (options: CircuitBreakerOptions) {
       return port.capabilities
     }
   }
-  const state = Effect.map(Effect.orDie(breaker.state(key)), ({ _tag }): CircuitState => states[_tag])
   return { port: guarded, state }
 })
 
@@ -166,6 +184,9 @@ const outcomeOf = <A>(
 
 /** How soon those come again that found the probe under way: about as long as it takes. */
 const whileProbing = Duration.millis(100)
+
+const noAnswer = (timeout: Duration.Duration) =>
+  new SchedulerUnavailable({ message: `no answer within ${Duration.format(timeout)}`, timeout })
 
 const notSent = (reason: Breaker.CircuitBreakerErrorReason): SchedulerUnavailable =>
   reason._tag === "CircuitOpen"
