@@ -30,7 +30,13 @@ const examplesOf = (page: string): ReadonlyArray<Example> => {
 }
 
 const pages = globSync(
-  ["packages/{core,testing}/src/**/*.ts", "README.md", "packages/*/README.md", "docs/*.md"],
+  [
+    "packages/{core,testing}/src/**/*.ts",
+    "packages/server/src/schedulers/*.ts",
+    "README.md",
+    "packages/*/README.md",
+    "docs/**/*.md"
+  ],
   { cwd: root }
 )
 const examples = pages.filter((page) => !page.endsWith(".test.ts")).flatMap(examplesOf)
