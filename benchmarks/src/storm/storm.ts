@@ -62,13 +62,6 @@ const sum = (timeline: ReadonlyArray<Second>, field: "accepted" | "refused") =>
 
 const limited = (port: number) => ReferenceScheduler.start(port, "--max-rate", String(maxRate))
 
-/** How long it took, to the part of a second in which the last ones came. */
-const toStorm = (name: string, seconds: number, { seconds: timeline }: ReferenceScheduler): Storm => ({
-  name,
-  seconds,
-  timeline
-})
-
 /** They find their scheduler gone, and begin the moment it is back. */
 const clients = async (name: string, jitter: "none" | "full"): Promise<Storm> => {
   progress(name)
@@ -81,7 +74,7 @@ const clients = async (name: string, jitter: "none" | "full"): Promise<Storm> =>
   const seconds = (performance.now() - startedAt) / 1000
   close()
   await scheduler.until(() => (scheduler.seconds.at(-1)?.workers ?? 0) === count)
-  return toStorm(name, seconds, scheduler)
+  return { name, seconds, timeline: scheduler.seconds }
 }
 
 const muster = async (name: string): Promise<Storm> => {
@@ -130,5 +123,5 @@ const muster = async (name: string): Promise<Storm> => {
   const seconds = (performance.now() - startedAt) / 1000
   await scheduler.until(() => (scheduler.seconds.at(-1)?.workers ?? 0) === count)
   await rm(folder, { recursive: true })
-  return toStorm(name, seconds, scheduler)
+  return { name, seconds, timeline: scheduler.seconds }
 }

@@ -82,3 +82,11 @@ export const isRetryable = (error: SchedulerError): boolean => {
       return error.retryable
   }
 }
+
+/** Whether a policy, such as an open circuit, kept the call from being made. */
+export const wasNotSent = (error: SchedulerError): boolean =>
+  error._tag === "SchedulerUnavailable" && error.notSent === true
+
+/** Whether a failure says something of the scheduler: not where nothing was sent, or only its worker has to wait. */
+export const isAboutScheduler = (error: SchedulerError): boolean =>
+  !wasNotSent(error) && !(error._tag === "SchedulerUnavailable" && error.concerns === "worker")

@@ -40,7 +40,8 @@ import {
   type SchedulerError,
   SchedulerFault,
   SchedulerRejected,
-  SchedulerUnavailable
+  SchedulerUnavailable,
+  wasNotSent
 } from "./SchedulerError.ts"
 import { SchedulerPort } from "./SchedulerPort.ts"
 import { inMillis } from "./Text.ts"
@@ -385,10 +386,6 @@ const retryLazily = <A, E, Output, E2>(
     })
     return Effect.retry(failureThenAttempts, schedule)
   })
-
-/** A policy, such as an open circuit, kept the call from being made. */
-const wasNotSent = (error: SchedulerError): boolean =>
-  error._tag === "SchedulerUnavailable" && error.notSent === true
 
 /** A `retryAfter` that never ends is nonsense, not an order to wait for ever. */
 const retryAfter = (error: SchedulerError): Duration.Duration => {

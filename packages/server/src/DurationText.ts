@@ -20,9 +20,12 @@ const inFull = (text: string): string =>
 
 const decode = Schema.decodeUnknownOption(Schema.DurationFromString)
 
-/** `10s`, or what `Duration` decodes, such as `10 seconds`; finite and above zero. */
+/** `10s`, or what `Duration` decodes, such as `10 seconds`. */
+export const parseAnyDuration = (text: string): Option.Option<Duration.Duration> => decode(inFull(text))
+
+/** The same, finite and above zero. */
 export const parseDuration = (text: string): Option.Option<Duration.Duration> =>
   Option.filter(
-    decode(inFull(text)),
+    parseAnyDuration(text),
     (duration) => Duration.isFinite(duration) && Duration.isGreaterThan(duration, Duration.zero)
   )

@@ -11,7 +11,7 @@
  */
 import { Clock, Context, Duration, Effect, Exit, Layer, Metric, Option, type Scope } from "effect"
 import { RegistrationConfig } from "../RegistrationConfig.ts"
-import type { SchedulerError } from "../SchedulerError.ts"
+import { isAboutScheduler, type SchedulerError } from "../SchedulerError.ts"
 import { SchedulerPort } from "../SchedulerPort.ts"
 import { makeLine } from "./Line.ts"
 
@@ -142,10 +142,6 @@ class Limit {
   }
 }
 
-/** What a call met that says nothing of how busy the scheduler is. */
-const isOwn = (error: SchedulerError): boolean =>
-  error._tag === "SchedulerUnavailable" && (error.concerns === "worker" || error.notSent === true)
-
 const make = Effect.fnUntraced(function* (
   options: AdaptiveConcurrencyOptions
 ): Effect.fn.Return<
@@ -165,7 +161,7 @@ const make = Effect.fnUntraced(function* (
     const error = Exit.isFailure(exit) ? Option.getOrUndefined(Exit.findErrorOption(exit)) : undefined
     if (Exit.isSuccess(exit) || error?._tag === "SchedulerRejected") limit.answered(members, latency)
     // Whoever leaves earlier says nothing about the scheduler.
-    else if (error === undefined ? latency >= Duration.toMillis(attemptTimeout) : !isOwn(error))
+    else if (error === undefined ? latency >= Duration.toMillis(attemptTimeout) : isAboutScheduler(error))
       limit.failed()
     limit.inFlight--
     gauge.updateUnsafe(limit.now, context)

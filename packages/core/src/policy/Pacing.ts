@@ -16,9 +16,10 @@
  * A batch counts each of its members. Calls wait in the order in which they came.
  */
 import { Clock, Context, Duration, Effect, Exit, Layer, Metric, Result, type Scope, Stream } from "effect"
-import type { SchedulerError } from "../SchedulerError.ts"
+import { isAboutScheduler, type SchedulerError } from "../SchedulerError.ts"
 import { SchedulerPort } from "../SchedulerPort.ts"
 import { makeLine } from "./Line.ts"
+import { RecentCount } from "./RecentCount.ts"
 
 export interface PacingOptions {
   /** The most workers a second, above 0. Default: what the scheduler takes. */
@@ -86,6 +87,8 @@ const beat = 10
 const remembered = 600_000
 /** Refusals so soon after a cut are those of calls that were under way before it. */
 const sameMoment = 250
+/** How finely the last second is looked at, in milliseconds. */
+const slice = 50
 
 const gauge = Metric.gauge("scheduler_rate_limit", {
   description: "The most workers a second that go to the scheduler; 0: no limit"
@@ -96,38 +99,14 @@ const positive = (name: string, value: number): number => {
   return value
 }
 
-/** What was taken within the last second, in slices of it. */
-class TakenLately {
-  private readonly slices = new Float64Array(20)
-  private slice = 0
-
-  private advance(now: number): void {
-    const slice = Math.floor(now / 50)
-    if (slice - this.slice >= 20) this.slices.fill(0)
-    else for (let i = this.slice + 1; i <= slice; i++) this.slices[i % 20] = 0
-    this.slice = slice
-  }
-
-  add(count: number, now: number): void {
-    this.advance(now)
-    this.slices[this.slice % 20] = (this.slices[this.slice % 20] ?? 0) + count
-  }
-
-  /** A second's worth: the latest slice has only begun. */
-  count(now: number): number {
-    this.advance(now)
-    const taken = this.slices.reduce((sum, slice) => sum + slice, 0)
-    return (taken * 1000) / (950 + (now % 50))
-  }
-}
-
 /** The rate and what becomes of it; without Effect, times in milliseconds. */
 class Pace {
   private rate: number
   private readonly maxRate: number
   private readonly rampFrom: number
   private readonly outageAfter: number
-  private readonly taken = new TakenLately()
+  /** What was taken within the last second. */
+  private readonly taken = new RecentCount(1000 / slice, slice)
   private isRamping = false
   /** Calls in a row that found the scheduler away. */
   private away = 0
@@ -188,7 +167,8 @@ class Pace {
     this.away = 0
     this.pausedUntil = Math.max(this.pausedUntil, now + Math.min(retryAfter, longestPause))
     if (now - this.cutAt < sameMoment) return
-    const couldTake = this.taken.count(now)
+    // A second's worth: the latest slice has only begun.
+    const couldTake = (this.taken.count(now) * 1000) / (1000 - slice + (now % slice))
     this.isRamping = false
     this.growth = firstGrowth
     this.cutAt = now
@@ -251,7 +231,7 @@ const make = Effect.fnUntraced(function* (
   const note = (error: SchedulerError | undefined, members: number): void => {
     const now = clock.currentTimeMillisUnsafe()
     if (error?._tag !== "SchedulerUnavailable") pace.took(members, now)
-    else if (error.notSent === true || error.concerns === "worker") return
+    else if (!isAboutScheduler(error)) return
     else if (error.retryAfter === undefined) pace.wasAway()
     else {
       pace.overloaded(Duration.toMillis(error.retryAfter), now)

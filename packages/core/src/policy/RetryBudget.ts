@@ -11,10 +11,11 @@
  * matter who tries again, and how much later. A batch is as many retries as it has members that were tried before.
  */
 import { Clock, Effect, Exit, Layer, Option, Result } from "effect"
-import { isRetryable, type SchedulerError } from "../SchedulerError.ts"
+import { isAboutScheduler, isRetryable, type SchedulerError } from "../SchedulerError.ts"
 import { type CallOptions, SchedulerPort } from "../SchedulerPort.ts"
 import type { WorkerId } from "../WorkerId.ts"
 import { makeLine } from "./Line.ts"
+import { RecentCount } from "./RecentCount.ts"
 
 export interface RetryBudgetOptions {
   /** Retries for each first attempt, 0 or more. Default 0.2. */
@@ -57,31 +58,9 @@ export const RetryBudget = {
   layer: layerWith({})
 }
 
-/** Counts of the latest seconds. */
-class Counts {
-  private readonly seconds = new Float64Array(period)
-  private second = 0
-  sum = 0
-
-  add(count: number, now: number): void {
-    this.advance(now)
-    this.sum += count
-    this.seconds[this.second % period] = (this.seconds[this.second % period] ?? 0) + count
-  }
-
-  advance(now: number): void {
-    const second = Math.floor(now / 1000)
-    for (let i = Math.max(this.second + 1, second - period + 1); i <= second; i++) {
-      this.sum -= this.seconds[i % period] ?? 0
-      this.seconds[i % period] = 0
-    }
-    this.second = Math.max(second, this.second)
-  }
-}
-
 class Budget {
-  private readonly first = new Counts()
-  private readonly retries = new Counts()
+  private readonly first = new RecentCount(period, 1000)
+  private readonly retries = new RecentCount(period, 1000)
   private readonly ratio: number
   private readonly reserve: number
 
@@ -99,10 +78,9 @@ class Budget {
 
   /** A batch with more retries than the whole budget goes when it is full. */
   mayRetry(count: number, now: number): boolean {
-    this.first.advance(now)
-    this.retries.advance(now)
-    const left = this.reserve + this.first.sum * this.ratio - this.retries.sum
-    if (left < count && this.retries.sum > 0) return false
+    const retried = this.retries.count(now)
+    const left = this.reserve + this.first.count(now) * this.ratio - retried
+    if (left < count && retried > 0) return false
     if (left <= 0) return false
     this.retries.add(count, now)
     return true
@@ -125,8 +103,7 @@ class FailedCalls {
       return
     }
     // What was not sent, or has to wait for the worker's sake, asked nothing of the scheduler.
-    if (error._tag === "SchedulerUnavailable" && (error.notSent === true || error.concerns === "worker"))
-      return
+    if (!isAboutScheduler(error)) return
     this.keys.add(key)
     if (this.keys.size <= remembered) return
     for (const oldest of this.keys) {

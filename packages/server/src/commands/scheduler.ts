@@ -3,18 +3,13 @@
  */
 import { Duration, Effect, Option, Schema } from "effect"
 import { Command, Flag } from "effect/cli"
+import { parseAnyDuration } from "../DurationText.ts"
 import { Port } from "./Port.ts"
 import { serviceLogger } from "./serviceLogger.ts"
 
 export const defaultSchedulerPort = 7071
 
 const durationRule = `a duration such as 20ms, 1.5s or "2 minutes"`
-
-const toDuration = (text: string): Option.Option<Duration.Duration> => {
-  const [, amount, unit] = /^(\d+(?:\.\d+)?)(ms|s)$/.exec(text) ?? []
-  return decodeDuration(amount === undefined ? text : `${amount} ${unit === "ms" ? "millis" : "seconds"}`)
-}
-const decodeDuration = Schema.decodeUnknownOption(Schema.DurationFromString)
 
 const shareRule = "a share from 0 to 1"
 const Share = Schema.Finite.check(Schema.isBetween({ minimum: 0, maximum: 1 }, { expected: shareRule }))
@@ -38,7 +33,7 @@ const flags = {
     Flag.withDefault(defaultSchedulerPort)
   ),
   latency: Flag.String("latency").pipe(
-    Flag.filterMap(toDuration, () => `Expected ${durationRule}`),
+    Flag.filterMap(parseAnyDuration, () => `Expected ${durationRule}`),
     Flag.withMetavar("DURATION"),
     Flag.withDescription("How much longer every call takes, such as 20ms"),
     Flag.withDefault(Duration.zero)
