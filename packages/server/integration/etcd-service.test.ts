@@ -3,10 +3,9 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Schedule } from "effect"
-import { existsSync } from "node:fs"
-import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { type EtcdServer, hasEtcd, startEtcd, whyNoEtcd } from "./EtcdServer.ts"
+import { hasOpenb, openb, openbFlags, skippedForOpenb } from "./openbFleet.ts"
 import { Muster, type RunOptions, Service, worker } from "./ServiceProcess.ts"
 
 const root = fileURLToPath(new URL("../../..", import.meta.url))
@@ -33,9 +32,8 @@ const countWorkers = (etcd: EtcdServer, prefix = "/muster") =>
   Effect.map(etcd.values(`${prefix}/workers/`), ({ size }) => size)
 
 describe.skipIf(!hasEtcd)(`muster over a real etcd${whyNoEtcd}`, () => {
-  const openb = join(root, "../shared/data/openb-nodes.csv")
-  it.live.skipIf(!existsSync(openb))(
-    `1,523 nodes are all there when etcd was killed among them and has lost its data${existsSync(openb) ? "" : ` (skipped: there is no ${openb})`}`,
+  it.live.skipIf(!hasOpenb)(
+    `1,523 nodes are all there when etcd was killed among them and has lost its data${skippedForOpenb}`,
     () =>
       Effect.gen(function* () {
         const etcd = yield* startEtcd()
@@ -48,15 +46,7 @@ describe.skipIf(!hasEtcd)(`muster over a real etcd${whyNoEtcd}`, () => {
             MUSTER_MAX_RETRY_DELAY: "1 second"
           }
         })
-        const columns = {
-          id: "sn",
-          "capabilities.cpuMillis": "cpu_milli",
-          "capabilities.memoryMb": "memory_mib",
-          "capabilities.customResources.gpu": "gpu",
-          "metadata.labels.gpuModel": "model"
-        }
-        const flags = Object.entries(columns).flatMap(([field, column]) => ["--column", `${field}=${column}`])
-        const { code, errors } = yield* run(["register", openb, ...flags, "--server", service.url])
+        const { code, errors } = yield* run(["register", openb, ...openbFlags, "--server", service.url])
         assert.strictEqual(code, 0, errors)
 
         const before = yield* eventually(countWorkers(etcd), (count) => count >= 200, "5 millis")

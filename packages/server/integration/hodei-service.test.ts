@@ -4,10 +4,11 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { fileURLToPath } from "node:url"
+
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Schedule } from "effect"
 import { HodeiServer } from "./hodei/HodeiServer.ts"
+import { hasOpenb, openb, openbFlags, skippedForOpenb } from "./openbFleet.ts"
 import { Muster, Service, worker } from "./ServiceProcess.ts"
 
 const folder = Effect.acquireRelease(
@@ -34,26 +35,15 @@ const serverWithTokens = Effect.fnUntraced(function* () {
   return { hodei, used, issue, env, spec: `hodei://127.0.0.1:${hodei.port}` }
 })
 
-const openb = fileURLToPath(new URL("../../../../shared/data/openb-nodes.csv", import.meta.url))
-
 describe("muster register --scheduler hodei://", () => {
-  const columns = {
-    id: "sn",
-    "capabilities.cpuMillis": "cpu_milli",
-    "capabilities.memoryMb": "memory_mib",
-    "capabilities.customResources.gpu": "gpu",
-    "metadata.labels.gpuModel": "model"
-  }
-  const flags = Object.entries(columns).flatMap(([field, column]) => ["--column", `${field}=${column}`])
-
-  it.live.skipIf(!existsSync(openb))(
-    `a production cluster of 1,523 nodes, each with its token${existsSync(openb) ? "" : ` (skipped: there is no ${openb})`}`,
+  it.live.skipIf(!hasOpenb)(
+    `a production cluster of 1,523 nodes, each with its token${skippedForOpenb}`,
     () =>
       Effect.gen(function* () {
         const { env, hodei, issue, spec, used } = yield* serverWithTokens()
         const rows = readFileSync(openb, "utf8").trim().split("\n").slice(1)
         for (const row of rows) issue(row.slice(0, row.indexOf(",")))
-        const muster = new Muster(["register", openb, "--scheduler", spec, "--json", ...flags], { env })
+        const muster = new Muster(["register", openb, "--scheduler", spec, "--json", ...openbFlags], { env })
         assert.strictEqual(yield* Effect.promise(() => muster.exit()), 0, muster.errors)
         assert.deepInclude(JSON.parse(muster.output), {
           entries: 1523,
@@ -111,8 +101,13 @@ describe("muster serve --scheduler hodei://", () => {
         )
         assert.deepInclude(json.drift, { held: 300, lost: 0, ghosts: 0, unknown: 0, error: null })
         assert.deepStrictEqual(json.capabilities, ["list", "health"])
-        const page = yield* Effect.promise(() => service.fetch("/v1/scheduler/workers?limit=1"))
-        assert.deepInclude(page.json, { total: 300, items: [{ worker: { id: "ci-0" }, generation: null }] })
+        // In the order in which they came back, each as soon as it had a token.
+        const page = yield* Effect.promise(() => service.fetch("/v1/scheduler/workers?limit=300"))
+        assert.strictEqual(page.json.total, 300)
+        assert.sameDeepMembers(
+          page.json.items,
+          Array.from({ length: 300 }, (_, index) => ({ worker: { id: `ci-${index}` }, generation: null }))
+        )
 
         yield* Effect.promise(() => service.send("DELETE", "/v1/workers/ci-0", ""))
         yield* until(() => hodei.workers.size === 299)

@@ -8,6 +8,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { promisify } from "node:util"
 import { afterAll } from "vitest"
+import { hasOpenb, openb, openbFlags, skippedForOpenb } from "./openbFleet.ts"
 import { Muster, type RunOptions, Service, worker } from "./ServiceProcess.ts"
 
 const folder = mkdtempSync(join(tmpdir(), "muster-scheduler-"))
@@ -221,21 +222,12 @@ describe("the service before it", () => {
   })
 
   const nodes = 1523
-  const openb = join(import.meta.dirname, "../../../../shared/data/openb-nodes.csv")
-  it.skipIf(!existsSync(openb))(
-    `brings back ${nodes} nodes that a scheduler lost which was killed while they came${existsSync(openb) ? "" : ` (skipped: there is no ${openb})`}`,
+  it.skipIf(!hasOpenb)(
+    `brings back ${nodes} nodes that a scheduler lost which was killed while they came${skippedForOpenb}`,
     async () => {
       await using first = await Scheduler.start(["--amnesia", "--latency", "20ms"])
       await using service = await serve(first, { MUSTER_DRIFT_INTERVAL: "1 second", MUSTER_CONCURRENCY: "4" })
-      const columns = ["id=sn", "capabilities.cpuMillis=cpu_milli", "capabilities.memoryMb=memory_mib"]
-      await using register = new Muster([
-        "register",
-        openb,
-        "--server",
-        service.url,
-        "--json",
-        ...columns.flatMap((column) => ["--column", column])
-      ])
+      await using register = new Muster(["register", openb, "--server", service.url, "--json", ...openbFlags])
       await until(
         () => held(service),
         (total) => total > 100

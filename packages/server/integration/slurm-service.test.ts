@@ -3,26 +3,17 @@
  * controller is killed.
  */
 import { spawnSync } from "node:child_process"
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
+import { mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { assert, describe, it } from "vitest"
 import { addressLabel } from "../src/schedulers/slurm/NodeSpec.ts"
+import { hasOpenb, openb, openbFlags, skippedForOpenb } from "./openbFleet.ts"
 import { Muster, type RunOptions, Service, worker } from "./ServiceProcess.ts"
 import { openSlurmCluster, skippedForSlurm, type SlurmCluster, whyNoSlurm } from "./SlurmCluster.ts"
 
 const root = fileURLToPath(new URL("../../..", import.meta.url))
-const openb = fileURLToPath(new URL("../../../../shared/data/openb-nodes.csv", import.meta.url))
-const columns = {
-  id: "sn",
-  "capabilities.cpuMillis": "cpu_milli",
-  "capabilities.memoryMb": "memory_mib",
-  "capabilities.customResources.gpu": "gpu",
-  "metadata.labels.gpuModel": "model"
-}
-const columnFlags = Object.entries(columns).flatMap(([field, column]) => ["--column", `${field}=${column}`])
-
 // What a job does to a node: the controller sends to the node's address, and waits long where a name has none.
 const reachable = { labels: { [addressLabel]: "127.0.0.1" } }
 const waiting = { prefer: "wait=20" }
@@ -130,18 +121,17 @@ describe.skipIf(whyNoSlurm !== undefined)(`slurmctld behind the service${skipped
     assert.strictEqual(countNodes(cluster), 0)
   })
 
-  it.skipIf(!existsSync(openb))(
-    `has all of 1,523 workers after it was killed in the middle and has forgotten everything${existsSync(openb) ? "" : ` (skipped: there is no ${openb})`}`,
+  it.skipIf(!hasOpenb)(
+    `has all of 1,523 workers after it was killed in the middle and has forgotten everything${skippedForOpenb}`,
     async () => {
       using cluster = openSlurmCluster()
       await using service = await serve(cluster, {
         MUSTER_DRIFT_INTERVAL: "1 second",
         MUSTER_MAX_RETRY_DELAY: "1 second"
       })
-      await using client = new Muster(
-        ["register", openb, "--server", service.url, "--json", ...columnFlags],
-        { cwd: root }
-      )
+      await using client = new Muster(["register", openb, "--server", service.url, "--json", ...openbFlags], {
+        cwd: root
+      })
       await until(() => countNodes(cluster) >= 300)
       cluster.kill()
       assert.strictEqual(await client.exit(), 0)

@@ -58,53 +58,62 @@ export const schedulerLayer = (
 /** From what stands after the `//` to the scheduler. */
 type Adapter = (rest: string, spec: string) => Layer.Layer<SchedulerPort, WrongUsage>
 
-const grpc =
+/** Where a scheduler on the network is, and how it is spoken to. */
+interface Endpoint {
+  readonly addresses: ReadonlyArray<string>
+  readonly tls: TlsOptions | undefined
+}
+
+/** A scheduler of which nothing but addresses stands after the `//`. */
+const at =
+  (
+    make: (
+      endpoint: Endpoint,
+      spec: string
+    ) => Effect.Effect<Layer.Layer<SchedulerPort, InvalidSchedulerOptions>, WrongUsage>
+  ) =>
   (isEncrypted: boolean): Adapter =>
   (rest, spec) =>
     Layer.unwrap(
       Effect.gen(function* () {
         const addresses = yield* parseAddresses(rest, spec)
         const tls = isEncrypted ? yield* tlsFromVariables : undefined
-        const { layer } = yield* Effect.promise(() => import("./schedulers/Grpc.ts"))
-        return invalidOptionsAreUsage(layer({ addresses, tls }))
+        return invalidOptionsAreUsage(yield* make({ addresses, tls }, spec))
       })
     )
 
-const hodei =
-  (isEncrypted: boolean): Adapter =>
-  (rest, spec) =>
-    Layer.unwrap(
-      Effect.gen(function* () {
-        const addresses = yield* parseAddresses(rest, spec)
-        const tls = isEncrypted ? yield* tlsFromVariables : undefined
-        const token = yield* tokenFromVariables
-        const { layer } = yield* Effect.promise(() => import("./schedulers/Hodei.ts"))
-        return invalidOptionsAreUsage(layer({ addresses, tls, token }))
-      })
-    )
+const grpc = at((endpoint) =>
+  Effect.map(
+    Effect.promise(() => import("./schedulers/Grpc.ts")),
+    ({ layer }) => layer(endpoint)
+  )
+)
 
-const hwp =
-  (isEncrypted: boolean): Adapter =>
-  (rest, spec) =>
-    Layer.unwrap(
-      Effect.gen(function* () {
-        const addresses = yield* parseAddresses(rest, spec)
-        const tls = isEncrypted ? yield* tlsFromVariables : undefined
-        if ((yield* tokenFromVariables) !== undefined) {
-          return yield* new WrongUsage({
-            message: `--scheduler (MUSTER_SCHEDULER) ${quoted(spec)} takes no tokens: MUSTER_HODEI_TOKEN_FILE and MUSTER_HODEI_TOKEN_COMMAND are for hodei://`
-          })
-        }
-        const unregister = yield* variable(
-          "MUSTER_HODEI_HWP_UNREGISTER",
-          HwpUnregister,
-          "reject or leave",
-          "reject"
-        )
-        const { layerHwp } = yield* Effect.promise(() => import("./schedulers/Hodei.ts"))
-        return invalidOptionsAreUsage(layerHwp({ addresses, tls, unregister }))
+const hodei = at(
+  Effect.fnUntraced(function* (endpoint) {
+    const token = yield* tokenFromVariables
+    const { layer } = yield* Effect.promise(() => import("./schedulers/Hodei.ts"))
+    return layer({ ...endpoint, token })
+  })
+)
+
+const hwp = at(
+  Effect.fnUntraced(function* (endpoint, spec) {
+    if ((yield* tokenFromVariables) !== undefined) {
+      return yield* new WrongUsage({
+        message: `--scheduler (MUSTER_SCHEDULER) ${quoted(spec)} takes no tokens: MUSTER_HODEI_TOKEN_FILE and MUSTER_HODEI_TOKEN_COMMAND are for hodei://`
       })
+    }
+    const unregister = yield* variable(
+      "MUSTER_HODEI_HWP_UNREGISTER",
+      HwpUnregister,
+      "reject or leave",
+      "reject"
     )
+    const { layerHwp } = yield* Effect.promise(() => import("./schedulers/Hodei.ts"))
+    return layerHwp({ ...endpoint, unregister })
+  })
+)
 
 const HwpUnregister = Schema.Literals(["reject", "leave"])
 

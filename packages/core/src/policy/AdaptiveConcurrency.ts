@@ -13,6 +13,7 @@ import { Clock, Context, Duration, Effect, Exit, Layer, Metric, Option, type Sco
 import { RegistrationConfig } from "../RegistrationConfig.ts"
 import { isAboutScheduler, type SchedulerError } from "../SchedulerError.ts"
 import { SchedulerPort } from "../SchedulerPort.ts"
+import { intercept } from "./intercept.ts"
 import { makeLine } from "./Line.ts"
 
 export interface AdaptiveConcurrencyOptions {
@@ -184,22 +185,11 @@ const make = Effect.fnUntraced(function* (
       )
     })
 
-  const { registerBatch } = port
   return {
-    port: {
-      ...port,
-      register: (worker, options) => limited(1, port.register(worker, options)),
-      unregister: (workerId, options) => limited(1, port.unregister(workerId, options)),
-      ...(registerBatch === undefined
-        ? {}
-        : {
-            registerBatch: (members) =>
-              members.length === 0 ? registerBatch(members) : limited(members.length, registerBatch(members))
-          }),
-      get capabilities() {
-        return port.capabilities
-      }
-    },
+    port: intercept(port, {
+      one: (call) => limited(1, call),
+      many: (call, members) => (members.length === 0 ? call : limited(members.length, call))
+    }),
     state: () => ({ limit: limit.now, inFlight: limit.inFlight, waiting: line.size })
   }
 })

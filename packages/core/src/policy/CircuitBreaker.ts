@@ -19,7 +19,8 @@ import { Context, Duration, Effect, Exit, Layer, Metric, Result, Schedule, Strea
 import * as Breaker from "effect/persistence/CircuitBreaker"
 import { RegistrationConfig } from "../RegistrationConfig.ts"
 import { isRetryable, type SchedulerError, SchedulerUnavailable } from "../SchedulerError.ts"
-import { type SchedulerImplementation, SchedulerPort } from "../SchedulerPort.ts"
+import { SchedulerPort } from "../SchedulerPort.ts"
+import { type BatchResults, intercept } from "./intercept.ts"
 
 export interface CircuitBreakerOptions {
   /** It opens when this share of the latest `window` calls failed, above 0 and at most 1. Default 0.5. */
@@ -145,18 +146,10 @@ const make = Effect.fnUntraced(function* (options: CircuitBreakerOptions) {
       )
     })
 
-  const { registerBatch } = port
-  const guarded: SchedulerPort["Service"] = {
-    ...port,
-    register: (worker, options) => protect(port.register(worker, options)),
-    unregister: (workerId, options) => protect(port.unregister(workerId, options)),
-    ...(registerBatch === undefined
-      ? {}
-      : { registerBatch: (members) => protect(registerBatch(members), isUnanswered) }),
-    get capabilities() {
-      return port.capabilities
-    }
-  }
+  const guarded = intercept(port, {
+    one: (call) => protect(call),
+    many: (call) => protect(call, isUnanswered)
+  })
   return { port: guarded, state }
 })
 
@@ -164,8 +157,6 @@ const make = Effect.fnUntraced(function* (options: CircuitBreakerOptions) {
 const isSchedulersFailure = (error: SchedulerError): boolean =>
   isRetryable(error) &&
   !(error._tag === "SchedulerUnavailable" && (error.retryAfter !== undefined || error.concerns === "worker"))
-
-type BatchResults = Effect.Success<ReturnType<Required<SchedulerImplementation>["registerBatch"]>>
 
 /** A batch of which no member was answered. */
 const isUnanswered = (results: BatchResults): boolean =>

@@ -18,6 +18,7 @@
 import { Clock, Context, Duration, Effect, Exit, Layer, Metric, Result, type Scope, Stream } from "effect"
 import { isAboutScheduler, type SchedulerError } from "../SchedulerError.ts"
 import { SchedulerPort } from "../SchedulerPort.ts"
+import { intercept } from "./intercept.ts"
 import { makeLine } from "./Line.ts"
 import { RecentCount } from "./RecentCount.ts"
 
@@ -258,24 +259,14 @@ const make = Effect.fnUntraced(function* (
     )
 
   const noteOne = () => note(undefined, 1)
-  const { registerBatch } = port
   return {
-    port: {
-      ...port,
-      register: (worker, options) => paced(1, port.register(worker, options), noteOne),
-      unregister: (workerId, options) => paced(1, port.unregister(workerId, options), noteOne),
-      ...(registerBatch === undefined
-        ? {}
-        : {
-            registerBatch: (members) =>
-              paced(members.length, registerBatch(members), (results) => {
-                for (const result of results) note(Result.isFailure(result) ? result.failure : undefined, 1)
-              })
-          }),
-      get capabilities() {
-        return port.capabilities
-      }
-    },
+    port: intercept(port, {
+      one: (call) => paced(1, call, noteOne),
+      many: (call, members) =>
+        paced(members.length, call, (results) => {
+          for (const result of results) note(Result.isFailure(result) ? result.failure : undefined, 1)
+        })
+    }),
     state: () => ({ limit: pace.limit, waiting: line.size })
   }
 })

@@ -14,6 +14,7 @@ import { Clock, Effect, Exit, Layer, Option, Result } from "effect"
 import { isAboutScheduler, isRetryable, type SchedulerError } from "../SchedulerError.ts"
 import { type CallOptions, SchedulerPort } from "../SchedulerPort.ts"
 import type { WorkerId } from "../WorkerId.ts"
+import { intercept } from "./intercept.ts"
 import { makeLine } from "./Line.ts"
 import { RecentCount } from "./RecentCount.ts"
 
@@ -125,58 +126,36 @@ const make = Effect.fnUntraced(function* (options: RetryBudgetOptions) {
     return retries === 0 ? Effect.void : line.turn(retries)
   }
 
-  const budgeted = (
-    workerId: WorkerId,
-    options: CallOptions,
-    call: Effect.Effect<void, SchedulerError>
-  ): Effect.Effect<void, SchedulerError> =>
-    Effect.suspend(() => {
-      const key = keyOf(workerId, options)
-      const noted = Effect.onExit(call, (exit) => {
-        if (Exit.isSuccess(exit)) failedCalls.note(key, undefined)
-        else {
-          const error = Option.getOrUndefined(Exit.findErrorOption(exit))
-          if (error !== undefined) failedCalls.note(key, error)
-        }
-        return Effect.void
-      })
-      return failedCalls.has(key) ? Effect.andThen(afford(1, 1), noted) : Effect.andThen(afford(1, 0), noted)
-    })
-
-  const { registerBatch } = port
-  const guarded: SchedulerPort["Service"] = {
-    ...port,
-    register: (worker, options) => budgeted(worker.id, options, port.register(worker, options)),
-    unregister: (workerId, options) => budgeted(workerId, options, port.unregister(workerId, options)),
-    ...(registerBatch === undefined
-      ? {}
-      : {
-          registerBatch: (members) =>
-            Effect.suspend(() => {
-              const keys = members.map((member) => keyOf(member.worker.id, member))
-              const retries = keys.filter((key) => failedCalls.has(key)).length
-              return Effect.andThen(
-                afford(keys.length, retries),
-                Effect.tap(registerBatch(members), (results) =>
-                  Effect.sync(() =>
-                    results.forEach((result, index) =>
-                      failedCalls.note(
-                        keys[index] ?? "",
-                        Result.isFailure(result) ? result.failure : undefined
-                      )
-                    )
-                  )
-                ).pipe(
-                  Effect.tapError((error) =>
-                    Effect.sync(() => keys.forEach((key) => failedCalls.note(key, error)))
-                  )
-                )
+  return intercept(port, {
+    one: (call, workerId, options) =>
+      Effect.suspend(() => {
+        const key = keyOf(workerId, options)
+        const noted = Effect.onExit(call, (exit) => {
+          if (Exit.isSuccess(exit)) failedCalls.note(key, undefined)
+          else {
+            const error = Option.getOrUndefined(Exit.findErrorOption(exit))
+            if (error !== undefined) failedCalls.note(key, error)
+          }
+          return Effect.void
+        })
+        return Effect.andThen(afford(1, failedCalls.has(key) ? 1 : 0), noted)
+      }),
+    many: (call, members) =>
+      Effect.suspend(() => {
+        const keys = members.map((member) => keyOf(member.worker.id, member))
+        const retries = keys.filter((key) => failedCalls.has(key)).length
+        const noted = Effect.tapError(call, (error) =>
+          Effect.sync(() => keys.forEach((key) => failedCalls.note(key, error)))
+        ).pipe(
+          Effect.tap((results) =>
+            Effect.sync(() =>
+              results.forEach((result, index) =>
+                failedCalls.note(keys[index] ?? "", Result.isFailure(result) ? result.failure : undefined)
               )
-            })
-        }),
-    get capabilities() {
-      return port.capabilities
-    }
-  }
-  return guarded
+            )
+          )
+        )
+        return Effect.andThen(afford(keys.length, retries), noted)
+      })
+  })
 })
