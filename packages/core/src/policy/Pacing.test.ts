@@ -172,6 +172,23 @@ describe("pacing", () => {
     })
   )
 
+  it.effect("forgets a limit that nothing has run into for ten minutes", () =>
+    Effect.gen(function* () {
+      const { registration, scheduler, state } = yield* make({}, 100)
+      const [last, ...fleet] = yield* workers(500)
+      assert(last !== undefined)
+      yield* timed(registration.registerBatch(fleet))
+      assert.isDefined(state().limit)
+      yield* scheduler.setMaxRate(1_000_000)
+      yield* TestClock.adjust("5 minutes")
+      yield* timed(registration.register(last))
+      assert.isDefined(state().limit)
+      yield* TestClock.adjust("6 minutes")
+      yield* timed(registration.register(last))
+      assert.isUndefined(state().limit)
+    })
+  )
+
   it.effect("asks again after half a minute, however long the scheduler asked to be left alone", () =>
     Effect.gen(function* () {
       const { port, registrations, scheduler } = yield* make()
