@@ -121,9 +121,12 @@ const make = Effect.fnUntraced(function* (options: RetryBudgetOptions) {
   const failedCalls = new FailedCalls()
   const line = yield* makeLine({ mayGo: (retries, now) => budget.mayRetry(retries, now), wait: () => beat })
 
+  /** The first attempts of a batch count when it goes, which its retries may hold up. */
   const afford = (calls: number, retries: number): Effect.Effect<void> => {
-    budget.noteFirst(calls - retries, clock.currentTimeMillisUnsafe())
-    return retries === 0 ? Effect.void : line.turn(retries)
+    const noteFirst = () => budget.noteFirst(calls - retries, clock.currentTimeMillisUnsafe())
+    if (retries > 0) return Effect.andThen(line.turn(retries), Effect.sync(noteFirst))
+    noteFirst()
+    return Effect.void
   }
 
   return intercept(port, {
