@@ -4,13 +4,16 @@
  */
 import { availableParallelism, cpus } from "node:os"
 import { memory } from "./memory.ts"
-import { overhead } from "./overhead.ts"
+import { overhead, policies } from "./overhead.ts"
 
 /** The benchmarks of the library, which run unless others are named. */
 const library = { overhead, memory }
 
 const benchmarks = {
   ...library,
+  policies,
+  profile: async () => (await import("./profile.ts")).profile(),
+  responsiveness: async () => (await import("./responsiveness/responsiveness.ts")).responsiveness(),
   // Its peers are loaded when it runs.
   durable: async () => (await import("./durable/durable.ts")).durable(),
   schedulers: async () => (await import("./schedulers/schedulers.ts")).schedulers(),

@@ -4,12 +4,12 @@
  */
 import { fork } from "node:child_process"
 import { once } from "node:events"
-import { type ContestantName, contestantNames } from "./contestants.ts"
+import { type ContestantName, rivals } from "./contestants.ts"
 import { inFlight } from "./memoryProcess.ts"
 import { printTable } from "./table.ts"
 
 /** A scheduler that answers before the call returns never has anything in flight. */
-const measured = contestantNames.filter((name) => !name.endsWith("sync port"))
+const measured = rivals.filter((name) => !name.endsWith("sync port"))
 
 export const memory = async (): Promise<void> => {
   console.log(`\nHeap for each worker while that many registrations hang in flight at once, after gc\n`)

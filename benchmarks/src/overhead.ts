@@ -6,7 +6,7 @@
  */
 import { fork } from "node:child_process"
 import { once } from "node:events"
-import { type ContestantName, contestantNames } from "./contestants.ts"
+import { type ContestantName, rivals, steps } from "./contestants.ts"
 import { run, type Round } from "./round.ts"
 import { type Summary, summarize } from "./statistics.ts"
 import { printTable } from "./table.ts"
@@ -43,7 +43,7 @@ const isolated = (name: ContestantName): Lane => {
 }
 
 export const overhead = async (flags: ReadonlySet<string>): Promise<void> => {
-  const lanes = contestantNames.map(flags.has("--together") ? together : isolated)
+  const lanes = rivals.map(flags.has("--together") ? together : isolated)
   console.log(
     `\nOne registration over a scheduler that answers at once: median of ${rounds} interleaved rounds of ` +
       `${registrations} registrations after ${warmUps} to warm up,\n` +
@@ -51,6 +51,29 @@ export const overhead = async (flags: ReadonlySet<string>): Promise<void> => {
   )
   for (const concurrency of concurrencies) {
     report(concurrency, await measure(lanes, concurrency))
+  }
+  lanes.forEach((lane) => lane.close())
+}
+
+/** What each policy adds, one by one. */
+export const policies = async (flags: ReadonlySet<string>): Promise<void> => {
+  const lanes = steps.map(flags.has("--together") ? together : isolated)
+  console.log("\nOne registration, with one policy more in each line; otherwise as overhead.\n")
+  for (const concurrency of concurrencies) {
+    const costs = Array.from(await measure(lanes, concurrency), ([name, values]) => ({
+      name,
+      summary: summarize(values)
+    }))
+    printTable(
+      ["µs more", "µs each", "min–max", `concurrency ${concurrency}`],
+      costs.map(({ name, summary: { maximum, median, minimum } }, index) => [
+        index === 0 ? "" : (median - (costs[index - 1]?.summary.median ?? NaN)).toFixed(2),
+        median.toFixed(2),
+        `${minimum.toFixed(2)}–${maximum.toFixed(2)}`,
+        name
+      ])
+    )
+    console.log()
   }
   lanes.forEach((lane) => lane.close())
 }
