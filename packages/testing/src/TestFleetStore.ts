@@ -31,6 +31,7 @@ export class TestFleetStore {
       modify: (read, decide) => this.call("modify", store.modify(read, decide)),
       get: (workerIds) => this.call("get", store.get(workerIds)),
       list: (filter, limit, after) => this.call("list", store.list(filter, limit, after)),
+      browse: (filter, window) => this.call("browse", store.browse(filter, window)),
       due: (now, limit) => this.call("due", store.due(now, limit)),
       nextDueAt: (now) => this.call("nextDueAt", store.nextDueAt(now)),
       expired: (now, limit) => this.call("expired", store.expired(now, limit)),

@@ -25,7 +25,7 @@ import * as Changes from "./FleetChanges.ts"
 import { FleetCounts } from "./FleetCounts.ts"
 import { makePhaseGauge } from "./FleetMetrics.ts"
 import { fleetDefaults, type FleetOptions, toRules } from "./FleetOptions.ts"
-import { FleetStore, type ListFilter, type StoreUnavailable } from "./FleetStore.ts"
+import { type BrowseWindow, FleetStore, type ListFilter, type StoreUnavailable } from "./FleetStore.ts"
 import { makeGroupCommit } from "./GroupCommit.ts"
 import { type Lease, Leases } from "./Leases.ts"
 import { Observers } from "./Observers.ts"
@@ -104,6 +104,12 @@ export interface FleetPage {
   readonly total: number
 }
 
+/** A part of a listing, and how many there are in all. */
+export interface FleetWindow {
+  readonly items: ReadonlyArray<WorkerRecord>
+  readonly total: number
+}
+
 /** How a change can be refused: nothing was changed. */
 export type NotAccepted = FleetFull | KeyReused | StoreUnavailable
 
@@ -152,6 +158,11 @@ export class Fleet extends Context.Service<
       limit: number,
       after: number
     ) => Effect.Effect<FleetPage, StoreUnavailable>
+    /** Any part of a listing, in any order; see {@link FleetStore}. */
+    readonly browse: (
+      filter: ListFilter,
+      window: BrowseWindow
+    ) => Effect.Effect<FleetWindow, StoreUnavailable>
     /**
      * Waits until a change is done: until the worker is registered, with this or a newer state, or failed, or is not
      * wanted any more. `None`: it was forgotten meanwhile.
@@ -344,11 +355,13 @@ const make = Effect.fnUntraced(function* (
           : Result.fail(new NoDeadLetter({ workerId }))
       )
 
+  /** With what is under way and not stored yet. */
+  const asItIsNow = (record: WorkerRecord): WorkerRecord => flights.get(record.id)?.view ?? record
+
   const get = (workerId: WorkerId) =>
-    Effect.map(store.get([workerId]), ([record]) => {
-      if (record === undefined) return Option.none()
-      return Option.some(flights.get(workerId)?.view ?? record)
-    })
+    Effect.map(store.get([workerId]), ([record]) =>
+      record === undefined ? Option.none() : Option.some(asItIsNow(record))
+    )
 
   const retryPage = (ids: ReadonlyArray<WorkerId>): Effect.Effect<Retried, StoreUnavailable> =>
     commit({
@@ -439,8 +452,13 @@ const make = Effect.fnUntraced(function* (
     timeline,
     list: (filter, limit, after) =>
       Effect.map(store.list(filter, limit, after), ({ next, records, total }) => ({
-        items: records.map((record) => flights.get(record.id)?.view ?? record),
+        items: records.map(asItIsNow),
         next,
+        total
+      })),
+    browse: (filter, window) =>
+      Effect.map(store.browse(filter, window), ({ records, total }) => ({
+        items: records.map(asItIsNow),
         total
       })),
     settled,

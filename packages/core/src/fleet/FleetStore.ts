@@ -70,10 +70,34 @@ export interface Decision<A> {
 /** What a listing is narrowed to; a field that is absent or empty narrows nothing. */
 export interface ListFilter {
   readonly phases?: ReadonlyArray<Phase> | undefined
+  /** What the id has in it, be it in capitals or not. */
+  readonly search?: string | undefined
   readonly namespace?: string | undefined
   readonly workerType?: string | undefined
   /** Labels that must all be there with these values. */
   readonly labels?: ReadonlyArray<readonly [name: string, value: string]> | undefined
+}
+
+/** In which order workers are looked through; workers for which it is the same in that in which they became known. */
+export interface BrowseOrder {
+  /** `"known"`: since when they are known. */
+  readonly by: "known" | "id" | "updatedAt"
+  readonly descending: boolean
+}
+
+/** A part of all that match, wherever it begins. */
+export interface BrowseWindow {
+  readonly order: BrowseOrder
+  /** How many of them come before it, an integer ≥ 0. */
+  readonly skip: number
+  /** The most that are in it, an integer ≥ 1. */
+  readonly limit: number
+}
+
+/** Fewer than were asked for where they are very large. */
+export interface RecordWindow {
+  readonly records: ReadonlyArray<WorkerRecord>
+  readonly total: number
 }
 
 /** One page of a listing. */
@@ -142,6 +166,14 @@ export class FleetStore extends Context.Service<
       limit: number,
       after: number
     ) => Effect.Effect<RecordPage, StoreUnavailable>
+    /**
+     * Any part of a listing in any order, for people who look through it. It costs the more the more there are, and what
+     * comes and goes between two calls moves what follows.
+     */
+    readonly browse: (
+      filter: ListFilter,
+      window: BrowseWindow
+    ) => Effect.Effect<RecordWindow, StoreUnavailable>
     /** Of each lane, the at most `limit` workers that have been due the longest at `now`. */
     readonly due: (now: number, limit: number) => Effect.Effect<ReadonlyArray<DueWorker>, StoreUnavailable>
     /** When the first worker becomes due after `now`, if any does. */

@@ -5,6 +5,8 @@
  */
 import { Effect, Layer } from "effect"
 import {
+  type BrowseOrder,
+  type BrowseWindow,
   type Decision,
   type DueWorker,
   FleetStore,
@@ -14,6 +16,7 @@ import {
   type Note,
   type ReadSet,
   type RecordPage,
+  type RecordWindow,
   type StoredSegment,
   type StoreOverview,
   type TimelineSegment
@@ -38,6 +41,7 @@ const serve = (contents: Contents): FleetStore["Service"] => ({
     }),
   get: (workerIds) => Effect.sync(() => Array.from(contents.find({ workerIds, keys: [] }).records.values())),
   list: (filter, limit, after) => Effect.sync(() => contents.list(filter, limit, after)),
+  browse: (filter, window) => Effect.sync(() => contents.browse(filter, window)),
   due: (now, limit) => Effect.sync(() => contents.due(now, limit)),
   nextDueAt: (now) => Effect.sync(() => contents.nextDueAt(now)),
   expired: (now, limit) => Effect.sync(() => contents.expired(now, limit)),
@@ -214,6 +218,25 @@ class Contents {
     return { records, next, total: matches === undefined ? this.entries.size : this.count(matches) }
   }
 
+  browse(filter: ListFilter, { limit, order, skip }: BrowseWindow): RecordWindow {
+    const matches = predicate(filter)
+    const inOrder = this.inOrder(order)
+    const matching = matches === undefined ? inOrder : inOrder.filter(({ record }) => matches(record))
+    const budget = new PageBudget(limit)
+    const records: Array<WorkerRecord> = []
+    for (const { record } of matching.slice(skip, skip + limit)) {
+      if (!budget.take(record.stored?.json.length ?? 0)) break
+      records.push(record)
+    }
+    return { records, total: matching.length }
+  }
+
+  private inOrder({ by, descending }: BrowseOrder): ReadonlyArray<Entry> {
+    const entries = Array.from((by === "id" ? this.byId : this.byOrdinal).from(() => false))
+    if (by === "updatedAt") entries.sort((left, right) => left.record.updatedAt - right.record.updatedAt)
+    return descending ? entries.reverse() : entries
+  }
+
   private count(matches: (record: WorkerRecord) => boolean): number {
     let total = 0
     for (const { record } of this.entries.values()) if (matches(record)) total++
@@ -304,12 +327,14 @@ class Contents {
 const isAtMost = (time: number | undefined, now: number) => time !== undefined && time <= now
 
 const predicate = (filter: ListFilter): ((record: WorkerRecord) => boolean) | undefined => {
-  const { labels = [], namespace, phases = [], workerType } = filter
+  const { labels = [], namespace, phases = [], search = "", workerType } = filter
   const onMetadata = namespace !== undefined || workerType !== undefined || labels.length > 0
-  if (!onMetadata && phases.length === 0) return undefined
+  if (!onMetadata && phases.length === 0 && search === "") return undefined
   const wanted = new Set(phases)
-  return ({ phase, stored }) => {
+  const part = search.toLowerCase()
+  return ({ id, phase, stored }) => {
     if (wanted.size > 0 && !wanted.has(phase)) return false
+    if (part !== "" && !id.toLowerCase().includes(part)) return false
     if (!onMetadata) return true
     if (stored === undefined) return false
     const { metadata } = stored.worker

@@ -1,7 +1,14 @@
 /**
  * Listings: workers in the order in which they became known, narrowed by what is a column, or by labels.
  */
-import { type ListFilter, PageBudget, type RecordPage } from "@muster/core/fleet"
+import {
+  type BrowseOrder,
+  type BrowseWindow,
+  type ListFilter,
+  PageBudget,
+  type RecordPage,
+  type RecordWindow
+} from "@muster/core/fleet"
 import { Effect } from "effect"
 import type * as SqlClient from "effect/sql/SqlClient"
 import type * as SqlError from "effect/sql/SqlError"
@@ -16,6 +23,13 @@ interface Place {
   readonly size: number
 }
 
+/** A place with what the order goes by. */
+interface OrderedPlace extends Place {
+  readonly key: number | string
+}
+
+const orderColumns = { known: "w.ordinal", id: "w.id", updatedAt: "w.updated_at" } as const
+
 // How many workers are looked at for their labels in one statement, for which SQLite keeps everybody waiting.
 const slice = 5000
 
@@ -27,8 +41,9 @@ export const makeListing = (
 ) => {
   /** All places that match, found slice by slice. */
   const labelled = Effect.fnUntraced(function* (
-    filter: ListFilter
-  ): Effect.fn.Return<ReadonlyArray<Place>, SqlError.SqlError> {
+    filter: ListFilter,
+    by: BrowseOrder["by"]
+  ): Effect.fn.Return<Array<OrderedPlace>, SqlError.SqlError> {
     const { labels = [], phases = [] } = filter
     const conditions = [
       ...(phases.length === 0 ? [] : [isOneOf("w.phase", phases)]),
@@ -36,11 +51,12 @@ export const makeListing = (
       ...labels.map(([name, value]) => hasLabel("c.json", name, value))
     ]
     const { ordinal: last } = yield* state.read
-    const found: Array<Place> = []
+    const found: Array<OrderedPlace> = []
     for (let after = 0; after < last; after += slice) {
       const range = [sql`w.ordinal > ${after}`, sql`w.ordinal <= ${after + slice}`]
-      const places = yield* sql<Place>`SELECT w.ordinal, w.size FROM muster_worker w
-        JOIN muster_content c ON c.ordinal = w.ordinal
+      const places =
+        yield* sql<OrderedPlace>`SELECT w.ordinal, w.size, ${sql.literal(orderColumns[by])} AS key
+        FROM muster_worker w JOIN muster_content c ON c.ordinal = w.ordinal
         WHERE ${sql.and([...range, ...conditions])} ORDER BY w.ordinal`
       for (const place of places) found.push(place)
       yield* Effect.yieldNow
@@ -48,35 +64,89 @@ export const makeListing = (
     return found
   })
 
-  const pageOf = Effect.fnUntraced(function* (
-    candidates: ReadonlyArray<Place>,
-    limit: number,
-    total: number
-  ): Effect.fn.Return<RecordPage, SqlError.SqlError> {
+  const fittingOf = (candidates: ReadonlyArray<Place>, limit: number): ReadonlyArray<number> => {
     const budget = new PageBudget(limit)
     const fitting: Array<number> = []
     for (const { ordinal, size } of candidates) {
       if (!budget.take(size)) break
       fitting.push(ordinal)
     }
+    return fitting
+  }
+
+  const pageOf = Effect.fnUntraced(function* (
+    candidates: ReadonlyArray<Place>,
+    limit: number,
+    total: number
+  ): Effect.fn.Return<RecordPage, SqlError.SqlError> {
+    const fitting = fittingOf(candidates, limit)
     const kept = yield* workers.at(fitting)
     const next = fitting.length < candidates.length ? fitting.at(-1) : undefined
     return { records: kept.map(({ record }) => record), next, total }
   })
 
-  return Effect.fnUntraced(function* (
+  const total = (filter: ListFilter): Effect.Effect<number, SqlError.SqlError> => {
+    const { phases = [], search = "" } = filter
+    if (search === "") return counts.total(filter)
+    const conditions = [
+      ...(phases.length === 0 ? [] : [isOneOf("w.phase", phases)]),
+      ...ofColumns(sql, filter)
+    ]
+    return Effect.map(
+      sql<{ total: number }>`SELECT count(*) AS total FROM muster_worker w WHERE ${sql.and(conditions)}`,
+      ([row]) => Number(row?.total ?? 0)
+    )
+  }
+
+  const windowOf = Effect.fnUntraced(function* (
+    places: ReadonlyArray<Place>,
+    limit: number,
+    total: number
+  ): Effect.fn.Return<RecordWindow, SqlError.SqlError> {
+    const fitting = fittingOf(places, limit)
+    const records = new Map((yield* workers.at(fitting)).map(({ ordinal, record }) => [ordinal, record]))
+    return { records: fitting.flatMap((ordinal) => records.get(ordinal) ?? []), total }
+  })
+
+  const browse = Effect.fnUntraced(function* (
+    filter: ListFilter,
+    { limit, order, skip }: BrowseWindow
+  ): Effect.fn.Return<RecordWindow, SqlError.SqlError> {
+    if (filter.labels !== undefined && filter.labels.length > 0) {
+      const all = yield* labelled(filter, order.by)
+      // Of equals, those that became known first stay first.
+      all.sort((left, right) => (left.key < right.key ? -1 : left.key > right.key ? 1 : 0))
+      if (order.descending) all.reverse()
+      return yield* windowOf(all.slice(skip, skip + limit), limit, all.length)
+    }
+    const { phases = [] } = filter
+    const conditions = [
+      ...(phases.length === 0 ? [] : [isOneOf("w.phase", phases)]),
+      ...ofColumns(sql, filter)
+    ]
+    const direction = sql.literal(order.descending ? "DESC" : "ASC")
+    const places = yield* sql<Place>`SELECT w.ordinal, w.size FROM muster_worker w
+      WHERE ${sql.and(conditions)}
+      ORDER BY ${sql.literal(orderColumns[order.by])} ${direction}, w.ordinal ${direction}
+      LIMIT ${limit} OFFSET ${skip}`
+    return yield* windowOf(places, limit, yield* total(filter))
+  })
+
+  const list = Effect.fnUntraced(function* (
     filter: ListFilter,
     limit: number,
     after: number
   ): Effect.fn.Return<RecordPage, SqlError.SqlError> {
     if (filter.labels !== undefined && filter.labels.length > 0) {
-      const all = yield* labelled(filter)
+      const all = yield* labelled(filter, "known")
       const candidates = all.filter(({ ordinal }) => ordinal > after).slice(0, limit + 1)
       return yield* pageOf(candidates, limit, all.length)
     }
     const candidates = yield* placesStatement(sql, filter, limit + 1, after)
-    return yield* pageOf(candidates, limit, yield* counts.total(filter))
+    return yield* pageOf(candidates, limit, yield* total(filter))
   })
+
+  return { browse, list }
 }
 
 /** The first places that match, whatever the labels; of several phases the first of each. */
@@ -101,8 +171,16 @@ export const placesStatement = (
 
 const ofColumns = (
   sql: SqlClient.SqlClient,
-  { namespace, workerType }: ListFilter
+  { namespace, search = "", workerType }: ListFilter
 ): ReadonlyArray<Statement.Fragment> => [
+  ...(search === "" ? [] : [contains(sql, search.toLowerCase())]),
   ...(namespace === undefined ? [] : [sql`w.namespace = ${namespace}`]),
   ...(workerType === undefined ? [] : [sql`w.worker_type = ${workerType}`])
 ]
+
+/** An id is ASCII, of which every database knows the small letters. */
+const contains = (sql: SqlClient.SqlClient, part: string): Statement.Fragment =>
+  sql.onDialectOrElse({
+    pg: () => sql`strpos(lower(w.id), ${part}) > 0`,
+    orElse: () => sql`instr(lower(w.id), ${part}) > 0`
+  })

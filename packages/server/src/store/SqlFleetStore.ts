@@ -24,7 +24,7 @@ export const makeSqlFleetStore = (database: StoreDatabase, attempt: Attempt): Fl
   const timelines = makeTimelines(database)
   const notes = makeNotes(database)
   const work = makeWork(database)
-  const list = makeListing(database, workers, counts, state)
+  const { browse, list } = makeListing(database, workers, counts, state)
   const forget = makeForget(database, state, workers, counts, timelines)
 
   const modify = Effect.fnUntraced(function* <A>(
@@ -103,6 +103,7 @@ export const makeSqlFleetStore = (database: StoreDatabase, attempt: Attempt): Fl
     modify: (read, decide) => attempt("write", transaction(modify(read, decide))),
     get: (workerIds) => attempt("read", Effect.map(workers.find(workerIds), recordsOf)),
     list: (filter, limit, after) => attempt("read", list(filter, limit, after)),
+    browse: (filter, window) => attempt("read", browse(filter, window)),
     due: (now, limit) => attempt("read", work.due(now, limit)),
     nextDueAt: (now) => attempt("read", work.nextDueAt(now)),
     expired: (now, limit) => attempt("read", work.expired(now, limit)),

@@ -3,6 +3,7 @@
  */
 import { assert } from "@effect/vitest"
 import { Effect } from "effect"
+import type { ListFilter } from "@muster/core/fleet"
 import {
   type DeclareTest,
   type FleetStoreTrial,
@@ -118,6 +119,90 @@ export const testList = (test: DeclareTest) => {
           assert.lengthOf(pages, Math.max(1, Math.ceil(expected.length / limit)))
         }
       }
+    })
+  )
+
+  test(
+    "finds ids by a part of them, in capitals or not, and nothing else by what stands in SQL for anything",
+    Effect.fnUntraced(function* (trial: FleetStoreTrial) {
+      yield* trial.put(
+        record("gpu-A1", { phase: "ready", stored: storedWorker("gpu-A1", { labels: { zone: "eu" } }) }),
+        record("cpu-a1"),
+        record("gpu_b2", { phase: "ready" })
+      )
+      const expectations: ReadonlyArray<readonly [search: string, ids: Array<string>]> = [
+        ["a1", ["gpu-A1", "cpu-a1"]],
+        ["GPU", ["gpu-A1", "gpu_b2"]],
+        ["u-", ["gpu-A1", "cpu-a1"]],
+        ["%", []],
+        ["_", ["gpu_b2"]],
+        ["'", []],
+        ["gpu-a1 ", []],
+        ["", ["gpu-A1", "cpu-a1", "gpu_b2"]]
+      ]
+      for (const [search, expected] of expectations) {
+        const { ids, totals } = yield* trial.pages({ search }, 1)
+        assert.deepStrictEqual(ids, expected, search)
+        assert.deepStrictEqual(totals, [expected.length], search)
+      }
+      for (const filter of [
+        { phases: ["ready"], search: "A" },
+        { labels: [["zone", "eu"]], search: "gpu" }
+      ] satisfies ReadonlyArray<ListFilter>) {
+        assert.deepStrictEqual((yield* trial.pages(filter, 10)).ids, ["gpu-A1"])
+      }
+    })
+  )
+
+  test(
+    "is looked through from any place, in any order",
+    Effect.fnUntraced(function* (trial: FleetStoreTrial) {
+      const labels = { pool: "a" }
+      yield* trial.put(
+        record("c", { updatedAt: 30, stored: storedWorker("c", { labels }) }),
+        record("B", { updatedAt: 10, stored: storedWorker("B", { labels }) }),
+        record("a", { updatedAt: 20, phase: "ready", stored: storedWorker("a", { labels }) }),
+        record("d", { updatedAt: 10, stored: storedWorker("d", { labels }) })
+      )
+      const orders = { known: "cBad", id: "Bacd", updatedAt: "Bdac" } as const
+      for (const filter of [
+        {},
+        { labels: [["pool", "a"]] },
+        { namespace: "default" }
+      ] satisfies ReadonlyArray<ListFilter>) {
+        for (const by of ["known", "id", "updatedAt"] as const) {
+          for (const descending of [false, true]) {
+            const expected = descending ? Array.from(orders[by]).reverse() : Array.from(orders[by])
+            for (const [skip, limit] of [
+              [0, 10],
+              [0, 2],
+              [1, 2],
+              [3, 2],
+              [4, 2],
+              [1000, 1]
+            ] as const) {
+              const { records, total } = yield* trial.store.browse(filter, {
+                order: { by, descending },
+                skip,
+                limit
+              })
+              assert.deepStrictEqual(
+                idsOf(records),
+                expected.slice(skip, skip + limit),
+                `${by} ${skip} ${limit}`
+              )
+              assert.strictEqual(total, 4)
+            }
+          }
+        }
+      }
+      const order = { by: "id", descending: true } as const
+      const narrowed = yield* trial.store.browse(
+        { phases: ["pending"], search: "b" },
+        { order, skip: 0, limit: 5 }
+      )
+      assert.deepStrictEqual(idsOf(narrowed.records), ["B"])
+      assert.strictEqual(narrowed.total, 1)
     })
   )
 
