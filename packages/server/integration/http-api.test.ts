@@ -144,6 +144,24 @@ describe("GET /v1/workers", () => {
     assert.strictEqual(await total("label=n=4&label=x%3D=y"), 0)
     assert.strictEqual(await total("phase=registered&phase=ready"), 7)
     assert.strictEqual(await total("phase=failed"), 0)
+    assert.strictEqual(await total("search=LIST-"), 7)
+    assert.strictEqual(await total("search=t-4"), 1)
+  })
+
+  it("shows any part in any order", async () => {
+    const idsAt = async (query: string) => {
+      const { json } = await service.fetch(`/v1/workers?namespace=list&${query}`)
+      return { ids: json.items.map(({ id }: { id: string }) => id), next: json.nextCursor, total: json.total }
+    }
+    assert.deepStrictEqual(await idsAt("offset=5"), { ids: ["list-5", "list-6"], next: null, total: 7 })
+    assert.deepStrictEqual((await idsAt("offset=7")).ids, [])
+    const first = await idsAt("sort=-id&limit=4")
+    assert.deepStrictEqual(first.ids, ["list-6", "list-5", "list-4", "list-3"])
+    const second = await idsAt(`sort=-id&limit=4&cursor=${first.next}`)
+    assert.deepStrictEqual(second, { ids: ["list-2", "list-1", "list-0"], next: null, total: 7 })
+    const latest = await idsAt("sort=-updatedAt&limit=1")
+    assert.lengthOf(latest.ids, 1)
+    assert.strictEqual((await service.fetch(`/v1/workers?cursor=${first.next}`)).status, 400)
   })
 
   it.each([
@@ -152,7 +170,12 @@ describe("GET /v1/workers", () => {
     ["limit=x", "query.limit"],
     ["phase=gone", "query.phase"],
     ["label=novalue", "query.label"],
-    ["cursor=nonsense", "query.cursor"]
+    ["cursor=nonsense", "query.cursor"],
+    ["sort=cpu", "query.sort"],
+    ["offset=-1", "query.offset"],
+    ["offset=1.5", "query.offset"],
+    ["offset=1&cursor=dzE", "query.offset"],
+    [`search=${"x".repeat(254)}`, "query.search"]
   ])("refuses %s and names it", async (query, path) => {
     const { json, status } = await service.fetch(`/v1/workers?${query}`)
     assert.strictEqual(status, 400)

@@ -112,8 +112,30 @@ const cursor = Schema.optionalKey(
   description: "nextCursor of the page before"
 })
 
+const sort = Schema.optionalKey(
+  Schema.Literals(["known", "-known", "id", "-id", "updatedAt", "-updatedAt"])
+).annotate({ description: "known: since when they are known; with - the other way round" })
+
+const offset = Schema.optionalKey(
+  Schema.FiniteFromString.check(
+    Schema.isInt({ expected: offsetRule() }),
+    Schema.isBetween({ minimum: 0, maximum: HttpLimits.offsetMaximum }, { expected: offsetRule() })
+  )
+).annotate({ description: "How many come before the first item of the page; not with cursor" })
+
+function offsetRule(): string {
+  return `a whole number from 0 to ${HttpLimits.offsetMaximum}`
+}
+
 /** What narrows a listing, or a change of many. */
 export const workerFilter = {
+  search: Schema.optionalKey(
+    Schema.String.check(
+      Schema.isMaxLength(HttpLimits.searchCharacters, {
+        expected: `at most ${HttpLimits.searchCharacters} characters`
+      })
+    )
+  ).annotate({ description: "A part of the id, be it in capitals or not", examples: ["gpu-"] }),
   namespace: Schema.optionalKey(Schema.String),
   workerType: Schema.optionalKey(Schema.Literals(["static", "dynamic"])),
   label: Schema.optionalKey(
@@ -171,6 +193,8 @@ const workers = HttpApiGroup.make("workers")
       query: {
         phase: Schema.optionalKey(Schema.Array(Phase)).annotate({ description: "Repeatable: any of these" }),
         ...workerFilter,
+        sort,
+        offset,
         limit,
         cursor
       },
@@ -178,7 +202,9 @@ const workers = HttpApiGroup.make("workers")
     }).annotateMerge(
       describe(
         "List workers",
-        "In the order in which they became known. Terminated workers are listed while they are remembered."
+        "In the order in which they became known, unless sort says otherwise. Terminated workers are listed while they " +
+          "are remembered. With sort or offset it is a look at any part of the list: what comes and goes between two of " +
+          "them moves what follows, which it does not without."
       )
     ),
     HttpApiEndpoint.get("getWorker", "/v1/workers/:id", {

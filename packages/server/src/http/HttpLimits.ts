@@ -25,6 +25,10 @@ export const HttpLimits = {
   pageMaximum: 1000,
   /** Characters of a cursor: above one with the longest worker id in it. */
   cursorCharacters: 400,
+  /** Characters of `search`: the longest id. */
+  searchCharacters: 253,
+  /** Most workers that `offset` passes over. */
+  offsetMaximum: 10_000_000,
   /** Most `label` filters of one listing. */
   labelFilters: 32,
   /** Requests that are open at the same time, streams of events included; above it they are answered with 503. */
