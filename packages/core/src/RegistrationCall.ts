@@ -2,11 +2,12 @@
  * One call of `register` or `unregister` from its beginning to its end: what is known of it, and what the outside
  * is told of it in logs, metrics and spans. Nothing here decides anything.
  */
-import { Clock, Context, Duration, Effect, LogLevel, References, Tracer } from "effect"
+import { Clock, Context, Duration, Effect, LogLevel, References } from "effect"
 import type { Cause, Fiber } from "effect"
 import { attemptErrorType, errorType, type RegistrationError } from "./RegistrationError.ts"
 import * as Metrics from "./RegistrationMetrics.ts"
 import type { SchedulerError } from "./SchedulerError.ts"
+import { isTraced } from "./TraceOrigin.ts"
 import type { Worker, WorkerId } from "./Worker.ts"
 import type { Turn } from "./WorkerTurns.ts"
 
@@ -211,7 +212,3 @@ const levels = {
   MaxRetriesExceeded: "Error",
   Unexpected: "Error"
 } as const satisfies { readonly [Tag in RegistrationError["_tag"]]: LogLevel.Severity }
-
-// A span costs several microseconds and the built-in tracer keeps it in memory where nobody looks.
-const isTraced = (fiber: Fiber.Fiber<unknown, unknown>): boolean =>
-  fiber.getRef(Tracer.Tracer) !== Tracer.nativeTracer

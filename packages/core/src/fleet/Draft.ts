@@ -6,6 +6,7 @@ import type { WorkerId } from "../WorkerId.ts"
 import type { FleetRules } from "./FleetRules.ts"
 import type { Decision, Found, Note, TimelineSegment } from "./FleetStore.ts"
 import { type TimelineItem, timelineLength } from "./Timeline.ts"
+import type { TraceOrigin } from "../TraceOrigin.ts"
 import { isUnfinished, type WorkerRecord } from "./WorkerRecord.ts"
 
 /** A record that was changed; `before` is absent where the worker was not known. */
@@ -29,6 +30,8 @@ export interface DraftContext {
 export class Draft {
   readonly now: number
   readonly rules: FleetRules
+  /** The trace in which the step was asked for that is being taken. */
+  trace: TraceOrigin | undefined
   private readonly context: DraftContext
   private readonly found: Found
   private readonly changes = new Map<WorkerId, ChangedRecord>()

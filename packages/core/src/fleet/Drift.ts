@@ -89,7 +89,7 @@ export const makeDrift = Effect.fnUntraced(function* (
 
 const tell = ({ error, ghosts, held, lost, unknown }: DriftReport) => {
   if (error !== undefined)
-    return Effect.logWarning("The scheduler could not be compared with the fleet", error)
+    return Effect.logWarning(`The scheduler could not be compared with the fleet: ${error}`)
   if (lost + ghosts + unknown === 0) return Effect.logDebug(`The scheduler holds the fleet: ${held} workers`)
   return Effect.logWarning("The scheduler differs from the fleet").pipe(
     Effect.annotateLogs({ held, lost, ghosts, unknown })

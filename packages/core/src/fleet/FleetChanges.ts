@@ -103,15 +103,15 @@ export const ready = (draft: Draft, known: WorkerRecord, occasion: Omit<Occasion
   const said = changeItem(record, draft.now, { name: "ready", place })
   if (isUnfinished(known)) return applied(draft.put(record, [said]))
   if (known.phase !== "failed") {
-    return applied(draft.put({ ...record, task: "verify", dueAt: draft.now }, [said]))
+    return applied(draft.put({ ...record, task: "verify", dueAt: draft.now, trace: draft.trace }, [said]))
   }
-  return applied(toPhase(draft, begin(record, draft.now), "pending", [said]))
+  return applied(toPhase(draft, begin(draft, record), "pending", [said]))
 }
 
 /** What failed is tried again as it is wanted now. Its generation stays: nothing about the worker has changed. */
 export const retry = (draft: Draft, known: WorkerRecord): Change => {
   if (draft.isFull) return full
-  const record = begin({ ...known, attempts: 0 }, draft.now)
+  const record = begin(draft, { ...known, attempts: 0 })
   const item = changeItem(record, draft.now, { name: "retried" })
   return applied(toPhase(draft, record, phaseBefore[known.desired], [item]))
 }
@@ -143,7 +143,7 @@ export const adopt = (draft: Draft, worker: Worker): Change => {
 
 const again = (draft: Draft, known: WorkerRecord, occasion: Occasion): Change => {
   if (draft.isFull) return full
-  const record = begin({ ...known, attempts: 0 }, draft.now)
+  const record = begin(draft, { ...known, attempts: 0 })
   return applied(
     toPhase(draft, record, phaseBefore[known.desired], [changeItem(record, draft.now, occasion)])
   )
@@ -268,17 +268,19 @@ const nothingToDo = {
   task: undefined,
   dueAt: undefined,
   nextAttemptAt: undefined,
-  notBefore: undefined
+  notBefore: undefined,
+  trace: undefined
 } as const
 
 const noLease = { leaseTtl: undefined, leaseExpiresAt: undefined } as const
 
 /** A call is to be made, now. */
-const begin = (record: WorkerRecord, now: number): WorkerRecord => ({
+const begin = (draft: Draft, record: WorkerRecord): WorkerRecord => ({
   ...record,
   ...nothingToDo,
   task: "call",
-  dueAt: now,
+  dueAt: draft.now,
+  trace: draft.trace,
   failures: 0,
   failingSince: undefined
 })
@@ -294,10 +296,12 @@ const change = (draft: Draft, known: WorkerRecord, desired: Desired, occasion: O
     attempts: 0,
     lastError: undefined,
     updatedAt: now,
-    lastEvent: occasion.place ?? known.lastEvent
+    lastEvent: occasion.place ?? known.lastEvent,
+    // The call that is still to come carries this change too; it must not lose the trace of the one before.
+    trace: draft.trace ?? known.trace
   }
   // An unfinished one is called for already, now or when its wait is over: three changes cost one call.
-  if (!isUnfinished(known)) record = begin(record, now)
+  if (!isUnfinished(known)) record = begin(draft, record)
   else if (hasTurned) record = hurried(record, now, rules.retryDelay)
   else record = { ...record, task: "call" }
   const item = changeItem(record, now, occasion)

@@ -2,7 +2,7 @@
  * `WorkerRegistration` over a port that stands between it and the scheduler: it sends the state and generation that
  * are wanted now instead of those that the call began with, and keeps count.
  */
-import { Context, Effect, Exit, Layer, Option } from "effect"
+import { Context, Effect, Exit, Layer, Option, Tracer } from "effect"
 import { type SchedulerError, SchedulerRejected } from "../SchedulerError.ts"
 import { type HeldWorker, SchedulerPort } from "../SchedulerPort.ts"
 import { WorkerLookup, WorkerRegistration } from "../WorkerRegistration.ts"
@@ -10,6 +10,7 @@ import type { WorkerId } from "../WorkerId.ts"
 import { attemptFailure, wasNotSent } from "./CallFailure.ts"
 import type { Flight } from "./Flight.ts"
 import type { CallName } from "./Timeline.ts"
+import { isTraced, spanOf } from "../TraceOrigin.ts"
 
 export const makeFleetRegistration = Effect.fnUntraced(function* (flights: ReadonlyMap<WorkerId, Flight>) {
   const scheduler = yield* SchedulerPort
@@ -52,10 +53,29 @@ const attempt = (
     }
     const { attempt, generation } = flight.send()
     return Effect.onExit(
-      Effect.suspend(() => send(flight, generation)),
+      inTrace(
+        flight,
+        Effect.suspend(() => send(flight, generation))
+      ),
       (exit) => returned(flight, call, generation, clock.currentTimeMillisUnsafe(), exit, { attempt })
     )
   })
+
+/**
+ * A call carries the latest change, whose trace may be another than that for which the calls were begun. Where nobody
+ * traces here, the scheduler is told the trace of whoever asked.
+ */
+const inTrace = <A, E>(flight: Flight, call: Effect.Effect<A, E>): Effect.Effect<A, E> => {
+  const { trace } = flight.record
+  const origin = spanOf(trace)
+  if (origin === undefined) return call
+  return Effect.withFiber((fiber) => {
+    if (!isTraced(fiber)) return Effect.withParentSpan(call, origin)
+    const span = Context.getOrUndefined(fiber.context, Tracer.ParentSpan)
+    if (trace !== flight.trace && span?._tag === "Span") span.addLinks([{ span: origin, attributes: {} }])
+    return call
+  })
+}
 
 const verify = (
   flight: Flight | undefined,
@@ -64,7 +84,7 @@ const verify = (
   flight === undefined
     ? get
     : Effect.clockWith((clock) =>
-        Effect.onExit(get, (exit) => {
+        Effect.onExit(inTrace(flight, get), (exit) => {
           const outcome = Exit.isSuccess(exit) ? { held: Option.isSome(exit.value) } : {}
           const { generation } = flight.record
           return returned(flight, "verify", generation, clock.currentTimeMillisUnsafe(), exit, outcome)

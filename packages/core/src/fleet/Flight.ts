@@ -5,12 +5,14 @@
 import type { Failure } from "./Failure.ts"
 import type { CallReport } from "./FleetChanges.ts"
 import type { CallName, TimelineItem } from "./Timeline.ts"
+import type { TraceOrigin } from "../TraceOrigin.ts"
 import type { Desired, Task, WorkerRecord } from "./WorkerRecord.ts"
 
 export class Flight {
   /** What the calls were begun for. */
   readonly desired: Desired
   readonly task: Task | undefined
+  readonly trace: TraceOrigin | undefined
   readonly begunAt: number
   /** The worker's record as it is in the store. */
   record: WorkerRecord
@@ -31,6 +33,7 @@ export class Flight {
     this.record = record
     this.desired = record.desired
     this.task = record.task
+    this.trace = record.trace
     this.begunAt = now
     this.sent = record.generation
     this.attempts = record.attempts

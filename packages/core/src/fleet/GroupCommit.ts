@@ -10,6 +10,7 @@ import { Cause, Clock, Effect, Exit, Latch, Semaphore, type Scope } from "effect
 import type { WorkerId } from "../WorkerId.ts"
 import { type ChangedRecord, Draft, type DraftContext } from "./Draft.ts"
 import { FleetStore, StoreUnavailable } from "./FleetStore.ts"
+import { traceOriginOf } from "../TraceOrigin.ts"
 import { untiring } from "./Untiring.ts"
 
 /** A step on a draft, with what it has to have read. It must not throw, and may be asked for more than once. */
@@ -113,29 +114,33 @@ export const makeGroupCommit = Effect.fnUntraced(function* (
   )
 
   const commit = <A>(command: Command<A>): Effect.Effect<A, StoreUnavailable> =>
-    Effect.uninterruptible(
-      Effect.callback<A, StoreUnavailable>((resume) => {
-        if (isClosed) return resume(Effect.fail(closed))
-        let result: { readonly value: A } | undefined
-        waiting.push({
-          workerIds: command.workerIds,
-          keys: command.keys ?? [],
-          apply: (draft) => {
-            result = { value: command.apply(draft) }
-          },
-          onCommitted: command.onCommitted,
-          end: (exit) => {
-            if (Exit.isFailure(exit)) return resume(Effect.failCause(exit.cause))
-            resume(
-              result === undefined
-                ? Effect.failCause(Cause.die("a transaction ended without its steps"))
-                : Effect.succeed(result.value)
-            )
-          }
+    Effect.withFiber((fiber) => {
+      const trace = traceOriginOf(fiber)
+      return Effect.uninterruptible(
+        Effect.callback<A, StoreUnavailable>((resume) => {
+          if (isClosed) return resume(Effect.fail(closed))
+          let result: { readonly value: A } | undefined
+          waiting.push({
+            workerIds: command.workerIds,
+            keys: command.keys ?? [],
+            apply: (draft) => {
+              draft.trace = trace
+              result = { value: command.apply(draft) }
+            },
+            onCommitted: command.onCommitted,
+            end: (exit) => {
+              if (Exit.isFailure(exit)) return resume(Effect.failCause(exit.cause))
+              resume(
+                result === undefined
+                  ? Effect.failCause(Cause.die("a transaction ended without its steps"))
+                  : Effect.succeed(result.value)
+              )
+            }
+          })
+          work.openUnsafe()
         })
-        work.openUnsafe()
-      })
-    )
+      )
+    })
 
   const between = <A>(change: Effect.Effect<A, StoreUnavailable>): Effect.Effect<A, StoreUnavailable> =>
     turn.withPermit(

@@ -32,6 +32,7 @@ const record = (
   notBefore: undefined,
   lastError: undefined,
   lastEvent: undefined,
+  trace: undefined,
   leaseTtl: undefined,
   leaseExpiresAt: undefined,
   told: 0,

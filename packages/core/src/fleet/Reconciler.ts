@@ -7,7 +7,7 @@
  * What is to be done lies in the store. Memory holds the calls under way and a bounded queue of those that come next,
  * so a restart finds everything again and a fleet of any size costs the same.
  */
-import { Clock, Duration, Effect, Exit, Fiber, Latch, Random, Schedule, type Scope } from "effect"
+import { Cause, Clock, Duration, Effect, Exit, Fiber, Latch, Random, Schedule, type Scope } from "effect"
 import type { RegistrationError } from "../RegistrationError.ts"
 import type { SchedulerPort } from "../SchedulerPort.ts"
 import { WorkerReady } from "../WorkerEvent.ts"
@@ -23,6 +23,7 @@ import type { GroupCommit } from "./GroupCommit.ts"
 import type { OutageWatch } from "./OutageWatch.ts"
 import { laneCapacity, ReadyQueue } from "./ReadyQueue.ts"
 import type { TimelineItem } from "./Timeline.ts"
+import { isTraced, spanOf, type TraceOrigin } from "../TraceOrigin.ts"
 import { untiring } from "./Untiring.ts"
 import type { WorkerRecord } from "./WorkerRecord.ts"
 
@@ -160,7 +161,7 @@ export const makeReconciler = Effect.fnUntraced(function* (
   }
 
   const fly = (flight: Flight) =>
-    Effect.exit(Effect.suspend(() => call(flight.record))).pipe(
+    Effect.exit(Effect.suspend(() => linked(flight.trace, call(flight.record)))).pipe(
       Effect.flatMap((exit) => {
         const failed = Exit.isFailure(exit)
           ? registrationFailure(exit, clock.currentTimeMillisUnsafe())
@@ -175,7 +176,7 @@ export const makeReconciler = Effect.fnUntraced(function* (
       // A mistake about one worker must not end the work for the others, nor keep them from it.
       Effect.catchDefect((defect) =>
         Effect.andThen(
-          Effect.logError("A change could not be carried out", defect),
+          Effect.logError("A change could not be carried out", Cause.die(defect)),
           Effect.sleep(mistakePause)
         )
       ),
@@ -424,6 +425,13 @@ const wait = (
 /** Until the store can be reached again: what has happened is not forgotten meanwhile. */
 const persistently = <A>(effect: Effect.Effect<A, StoreUnavailable>): Effect.Effect<A> =>
   Effect.orDie(Effect.retry(effect, storeRetries))
+
+/** The spans of a call are linked to where the change was asked for: that was another trace, and may be long over. */
+const linked = <A, E>(trace: TraceOrigin | undefined, effect: Effect.Effect<A, E>): Effect.Effect<A, E> => {
+  const origin = spanOf(trace)
+  if (origin === undefined) return effect
+  return Effect.withFiber((fiber) => (isTraced(fiber) ? Effect.linkSpans(effect, origin) : effect))
+}
 
 /** Whether the scheduler had lost the worker, and was given it again. */
 const wasLost = ({ action }: EventReceipt): boolean => action === "registered"

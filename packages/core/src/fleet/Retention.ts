@@ -44,7 +44,7 @@ export const retain = Effect.fnUntraced(function* (
     Effect.flatMap((wereRemoved) => (wereRemoved ? groupCommit.between(recover) : Effect.void)),
     Effect.andThen(untilNothingIsLeft(history)),
     Effect.catchTag("StoreUnavailable", (error) =>
-      Effect.logWarning("Nothing old was removed, because the store is unavailable", error.message)
+      Effect.logWarning(`Nothing old was removed, because the store is unavailable: ${error.message}`)
     ),
     Effect.forever
   )

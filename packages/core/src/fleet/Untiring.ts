@@ -2,7 +2,7 @@
  * Work that goes on for as long as the fleet does. A defect, in a store or in here, is a mistake that has to be told;
  * that nobody is called for any more, and nobody knows it, would be worse.
  */
-import { Effect } from "effect"
+import { Cause, Effect } from "effect"
 
 /** Does the work again and again; after a defect it says so and waits for a second. */
 export const untiring = <R>(
@@ -11,7 +11,10 @@ export const untiring = <R>(
 ): Effect.Effect<never, never, R> =>
   effect.pipe(
     Effect.catchDefect((defect) =>
-      Effect.andThen(Effect.logError(`A mistake has interrupted the fleet's work: ${work}`, defect), pause)
+      Effect.andThen(
+        Effect.logError(`A mistake has interrupted the fleet's work: ${work}`, Cause.die(defect)),
+        pause
+      )
     ),
     Effect.forever
   )

@@ -7,6 +7,7 @@ import type { Failure } from "./Failure.ts"
 import type { Phase } from "./Phase.ts"
 import { type Priority, rankOf } from "./Priority.ts"
 import type { StoredWorker } from "./StoredWorker.ts"
+import type { TraceOrigin } from "../TraceOrigin.ts"
 import type { WorkerId } from "../WorkerId.ts"
 
 /** What is wanted of a worker. */
@@ -59,6 +60,8 @@ export interface WorkerRecord {
   readonly notBefore: number | undefined
   readonly lastError: Failure | undefined
   readonly lastEvent: EventPlace | undefined
+  /** Where the change that is still to be done was asked for, if that was in a trace. */
+  readonly trace: TraceOrigin | undefined
   /** How long the worker lives without a heartbeat, in milliseconds; absent: for ever. */
   readonly leaseTtl: number | undefined
   readonly leaseExpiresAt: number | undefined

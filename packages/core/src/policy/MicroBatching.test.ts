@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { schedulerPortContract, TestScheduler, workerArbitrary } from "@muster/testing"
-import { Cause, Deferred, Effect, Exit, Fiber, Layer, Logger, Result, Schema, type Tracer } from "effect"
+import { Cause, Deferred, Effect, Exit, Fiber, Layer, Logger, Option, Result, Schema, Tracer } from "effect"
 import { TestClock } from "effect/testing"
 import { EmbeddedScheduler } from "../EmbeddedScheduler.ts"
 import { RegistrationConfig } from "../RegistrationConfig.ts"
@@ -683,6 +683,26 @@ describe("MicroBatching", () => {
         ["a", "b"]
       )
       assert.strictEqual(span.attributes.get("muster.batch.size"), 2)
+    }).pipe(
+      Effect.provideService(Tracer.Tracer, Tracer.make({ span: (options) => new Tracer.NativeSpan(options) }))
+    )
+  )
+
+  it.effect("hands the trace of its callers on where nobody traces, if all of them have the same", () =>
+    Effect.gen(function* () {
+      const seen: Array<string | undefined> = []
+      const { call } = make({}, (_, answer) =>
+        Effect.tap(answer, () =>
+          Effect.map(Effect.option(Effect.currentParentSpan), (span) =>
+            seen.push(Option.getOrUndefined(span)?.spanId)
+          )
+        )
+      )
+      const callIn = (id: string, spanId: string) =>
+        Effect.withParentSpan(call(id), Tracer.externalSpan({ traceId: "1".repeat(32), spanId }))
+      yield* Effect.all([callIn("a", "a".repeat(16)), callIn("b", "a".repeat(16))], { concurrency: 2 })
+      yield* Effect.all([callIn("c", "a".repeat(16)), callIn("d", "b".repeat(16))], { concurrency: 2 })
+      assert.deepStrictEqual(seen, ["a".repeat(16), undefined])
     })
   )
 

@@ -21,11 +21,12 @@
  * Effect's own `RequestResolver` gathers calls too. But it does not tell a batch under way that its callers have gone,
  * which is how attempts time out here, and it sends a full batch at once, however many are under way.
  */
-import { Cause, Context, Effect, Exit, Fiber, Layer, Result, Tracer } from "effect"
+import { Cause, Context, Effect, Exit, Fiber, Layer, References, Result, Tracer } from "effect"
 import { describeCause } from "../CauseText.ts"
 import { type SchedulerError, SchedulerFault, SchedulerUnavailable } from "../SchedulerError.ts"
 import { type CallOptions, type SchedulerImplementation, SchedulerPort } from "../SchedulerPort.ts"
 import type { Worker, WorkerId } from "../Worker.ts"
+import { isTraced } from "../TraceOrigin.ts"
 import { jsonBytes } from "./JsonBytes.ts"
 
 export interface MicroBatchingOptions {
@@ -430,7 +431,10 @@ const isAway = (cause: Cause.Cause<unknown>): boolean =>
         (reason.error instanceof SchedulerFault && reason.error.retryable))
   )
 
-/** A batch is no part of the one member in whose context it runs: its span is a root, with links to those of all. */
+/**
+ * A batch is no part of the one member in whose context it runs: its span is a root, with links to those of all. Where
+ * nobody traces, it is in the trace of its members if that is one.
+ */
 const inOwnSpan = <A, E>(
   members: ReadonlyArray<Member>,
   effect: Effect.Effect<A, E>
@@ -440,12 +444,21 @@ const inOwnSpan = <A, E>(
     const span = Context.getOrUndefined(context, Tracer.ParentSpan)
     if (span !== undefined) links.push({ span, attributes: {} })
   }
-  return links.length === 0
-    ? effect
-    : Effect.withSpan(effect, "SchedulerPort.registerBatch", {
+  const [first] = links
+  if (first === undefined) return effect
+  return Effect.withFiber((fiber) => {
+    if (isTraced(fiber)) {
+      return Effect.withSpan(effect, "SchedulerPort.registerBatch", {
         root: true,
         kind: "client",
         links,
         attributes: { "muster.batch.size": members.length }
-      })
+      }).pipe(Effect.provideService(References.TracerSpanLinks, []))
+    }
+    const isOne = links.length === members.length && links.every(({ span }) => isSameSpan(span, first.span))
+    return isOne ? effect : Effect.updateContext(effect, Context.omit(Tracer.ParentSpan))
+  })
 }
+
+const isSameSpan = (left: Tracer.AnySpan, right: Tracer.AnySpan): boolean =>
+  left.traceId === right.traceId && left.spanId === right.spanId

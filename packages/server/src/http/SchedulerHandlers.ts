@@ -11,7 +11,7 @@ import {
   type SchedulerHealth,
   SchedulerPort
 } from "@muster/core"
-import { Duration, Effect, Option, Schema, Stream } from "effect"
+import { Cause, Duration, Effect, Option, Schema, Stream } from "effect"
 import { HttpApiBuilder } from "effect/http-api"
 import { Fleet, PageBudget } from "@muster/core/fleet"
 import { Api } from "./Api.ts"
@@ -102,7 +102,7 @@ const healthOf = (health: Effect.Effect<SchedulerHealth, SchedulerError>): Effec
   health.pipe(
     Effect.catchDefect((defect) =>
       Effect.andThen(
-        Effect.logError("The scheduler's adapter died when it was asked for its health", defect),
+        Effect.logError("The scheduler's adapter died when it was asked for its health", Cause.die(defect)),
         Effect.fail({ message: "the scheduler's adapter died" })
       )
     ),

@@ -47,6 +47,7 @@ type Rest = Pick<
   | "notBefore"
   | "lastError"
   | "lastEvent"
+  | "trace"
   | "leaseTtl"
   | "told"
 >
@@ -71,6 +72,7 @@ const toRest = (record: WorkerRecord): string => {
     notBefore: record.notBefore,
     lastError: record.lastError,
     lastEvent: record.lastEvent,
+    trace: record.trace,
     leaseTtl: record.leaseTtl,
     told: record.told
   }
@@ -154,6 +156,7 @@ const fromRow = (row: WorkerRow): KeptRecord => {
       notBefore: rest.notBefore,
       lastError: rest.lastError,
       lastEvent: rest.lastEvent,
+      trace: rest.trace,
       leaseTtl: rest.leaseTtl,
       leaseExpiresAt: row.lease_expires_at ?? undefined,
       told: rest.told
