@@ -122,6 +122,30 @@ describe("the gRPC adapter", () => {
     })
   )
 
+  it.live("says in the span of a call whom it asked for what, and in no other span", () =>
+    Effect.gen(function* () {
+      const { port: number } = yield* rawScheduler({
+        register: ((_, callback) => callback({ code: status.UNAVAILABLE })) satisfies Register
+      })
+      const port = yield* portTo({ addresses: [`127.0.0.1:${number}`] })
+      const worker = yield* decode("ci-1")
+      const attributesOf = (kind: "client" | "server") =>
+        Effect.currentSpan.pipe(
+          Effect.tap(() => Effect.ignore(register(port, worker))),
+          Effect.map(({ attributes }) => Object.fromEntries(attributes)),
+          Effect.withSpan("test", { kind })
+        )
+      assert.deepStrictEqual(yield* attributesOf("client"), {
+        "rpc.system.name": "grpc",
+        "rpc.method": "muster.scheduler.v1.SchedulerService/Register",
+        "server.address": "127.0.0.1",
+        "server.port": number,
+        "rpc.response.status_code": "UNAVAILABLE"
+      })
+      assert.deepStrictEqual(yield* attributesOf("server"), {})
+    })
+  )
+
   it.live("an absent worker is unregistered, whatever the scheduler calls it", () =>
     Effect.gen(function* () {
       const unregister: handleUnaryCall<unknown, unknown> = (_, callback) =>

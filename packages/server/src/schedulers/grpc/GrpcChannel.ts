@@ -75,6 +75,7 @@ const channelOptions = (tls: TlsOptions | undefined): ChannelOptions => ({
 export class GrpcChannel {
   readonly timeout: Duration.Duration
   private readonly timeoutMillis: number
+  private readonly addresses: ReadonlyArray<string>
   private readonly clients: ReadonlyArray<Client>
   /** The server that is spoken to, until it cannot be reached. */
   private current = 0
@@ -100,6 +101,7 @@ export class GrpcChannel {
     this.timeout = timeout
     this.timeoutMillis = Duration.toMillis(timeout)
     const options = channelOptions(tls)
+    this.addresses = addresses
     this.clients = addresses.map((address) => new Client(address, toCredentials(tls), options))
   }
 
@@ -117,6 +119,8 @@ export class GrpcChannel {
       Effect.withFiber((fiber) =>
         Effect.callback<Response, GrpcStatus>((resume) => {
           const { client, index } = this.server()
+          const span = clientSpan(fiber)
+          if (span !== undefined) describeCall(span, method.path, this.addresses[index] ?? "")
           const call = client.makeUnaryRequest(
             method.path,
             method.requestSerialize,
@@ -125,8 +129,11 @@ export class GrpcChannel {
             withEntries(traceContext(fiber), metadata),
             { deadline: Date.now() + this.timeoutMillis },
             (error, response) => {
-              if (error !== null) resume(Effect.fail(this.failure(error, index)))
-              else if (response !== undefined) resume(Effect.succeed(response))
+              if (error !== null) {
+                const failure = this.failure(error, index)
+                span?.attribute("rpc.response.status_code", failure.code)
+                resume(Effect.fail(failure))
+              } else if (response !== undefined) resume(Effect.succeed(response))
               else resume(Effect.fail(new GrpcStatus(status.INTERNAL, "the call ended without an answer")))
             }
           )
@@ -234,6 +241,21 @@ const traceContext = (fiber: Fiber.Fiber<unknown, unknown>): Metadata => {
     metadata.set("traceparent", `00-${span.traceId.padStart(32, "0")}-${span.spanId}-${flags}`)
   }
   return metadata
+}
+
+/** The span that stands for this very call, where there is one that somebody will see. */
+const clientSpan = (fiber: Fiber.Fiber<unknown, unknown>): Tracer.Span | undefined => {
+  const span = Context.getOrUndefined(fiber.context, Tracer.ParentSpan)
+  return span?._tag === "Span" && span.kind === "client" && span.sampled ? span : undefined
+}
+
+/** After OpenTelemetry's semantic conventions for RPC. */
+const describeCall = (span: Tracer.Span, path: string, address: string): void => {
+  const [, host = address, port] = /^(.*):(\d+)$/.exec(address) ?? []
+  span.attribute("rpc.system.name", "grpc")
+  span.attribute("rpc.method", path.slice(1))
+  span.attribute("server.address", host)
+  if (port !== undefined) span.attribute("server.port", Number(port))
 }
 
 const withEntries = (metadata: Metadata, entries: Readonly<Record<string, string>>): Metadata => {
