@@ -12,7 +12,7 @@ const bin = fileURLToPath(new URL("../src/bin.ts", import.meta.url))
  * otherwise: a file would be shared by all of them, and stay.
  */
 const cleanEnvironment = (): NodeJS.ProcessEnv => ({
-  ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("MUSTER_"))),
+  ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(MUSTER|OTEL)_/.test(name))),
   MUSTER_STORE: "memory"
 })
 

@@ -7,7 +7,8 @@ import { slurmConfDescription } from "../Schedulers.ts"
 import { resolveSettings } from "../ServeSettings.ts"
 import { defaultStore } from "../store/Stores.ts"
 import { Port } from "./Port.ts"
-import { serviceLogger } from "./serviceLogger.ts"
+import { resolveOtlp } from "../otlp/OtlpSettings.ts"
+import { serviceTelemetry } from "./serviceTelemetry.ts"
 
 const flags = {
   host: Flag.String("host").pipe(
@@ -47,8 +48,9 @@ export const serve = Command.make(
   flags,
   Effect.fnUntraced(function* (flags) {
     const settings = yield* resolveSettings(flags)
+    const otlp = yield* resolveOtlp
     const { runService } = yield* Effect.promise(() => import("../Service.ts"))
-    yield* Effect.provide(runService(settings), serviceLogger)
+    yield* Effect.provide(runService(settings), serviceTelemetry(otlp))
   })
 ).pipe(
   Command.withDescription(

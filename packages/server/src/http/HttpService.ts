@@ -8,6 +8,7 @@ import { HttpApiBuilder } from "effect/http-api"
 import { createServer, type Server } from "node:http"
 import { Telemetry } from "../Telemetry.ts"
 import { Api } from "./Api.ts"
+import { CallerTrace } from "./CallerTrace.ts"
 import { CannotListen } from "./CannotListen.ts"
 import { answerClientErrors } from "./ClientErrors.ts"
 import { DeadLettersHandlers } from "./DeadLettersHandlers.ts"
@@ -23,7 +24,7 @@ import { WorkersHandlers } from "./WorkersHandlers.ts"
 export const Routes = HttpApiBuilder.layer(Api).pipe(
   Layer.provide([WorkersHandlers, DeadLettersHandlers, EventsHandlers, SchedulerHandlers, SystemHandlers]),
   Layer.merge(Documentation),
-  Layer.provide(ErrorResponses),
+  Layer.provide([ErrorResponses, CallerTrace]),
   Layer.provide(Telemetry.layer)
 )
 
