@@ -399,7 +399,7 @@ describe("--server", () => {
     assert.strictEqual(code, 1)
     assert.match(
       output,
-      /ServiceUnavailable: The service at http:\/\/127\.0\.0\.1:1 cannot be reached: connect ECONNREFUSED/
+      /ServiceUnavailable: No Muster service answers at http:\/\/127\.0\.0\.1:1: connect ECONNREFUSED/
     )
     assert.deepStrictEqual(
       readLines(report).map(({ id }) => id),
@@ -521,6 +521,9 @@ describe("--server", () => {
     const tls = await register(["-", "--server", moved.url.replace("http:", "https:")], lines(worker("a")), {
       MUSTER_MAX_RETRIES: "0"
     })
-    assert.match(tls.output, /cannot be reached: it does not speak TLS, so its address begins with http:/)
+    assert.match(
+      tls.output,
+      /No Muster service answers at https:\S+: it does not speak TLS, so its address begins with http:/
+    )
   })
 })

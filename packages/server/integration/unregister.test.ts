@@ -63,7 +63,7 @@ describe("muster unregister", () => {
       const { code, output } = yield* run(["a", "--server", "http://127.0.0.1:1"])
       assert.include(
         output[0],
-        "a  failed: The service at http://127.0.0.1:1 cannot be reached: connect ECONNREFUSED"
+        "a  failed: No Muster service answers at http://127.0.0.1:1: connect ECONNREFUSED"
       )
       assert.strictEqual(code, 1)
     })

@@ -17,23 +17,25 @@ const muster = Command.make("muster").pipe(
   )
 )
 
-const loadOthers = Effect.promise(() =>
-  Promise.all([
-    import("./commands/register.ts"),
-    import("./commands/unregister.ts"),
-    import("./commands/scheduler.ts")
-  ])
-)
+/** Each command by its name, loaded only when it is asked for: a command starts without what the others need. */
+const commands = {
+  serve: () => Promise.resolve(serve),
+  register: async () => (await import("./commands/register.ts")).register,
+  unregister: async () => (await import("./commands/unregister.ts")).unregister,
+  scheduler: async () => (await import("./commands/scheduler.ts")).scheduler
+}
 
-/** The service starts without loading what the other commands need, which is more than half of everything. */
-const runCommand = (args: ReadonlyArray<string>) =>
-  args[0] === serve.name
-    ? Command.runWith(Command.withSubcommands(muster, [serve]), { version })(args)
-    : Effect.flatMap(loadOthers, ([{ register }, { unregister }, { scheduler }]) =>
-        Command.runWith(Command.withSubcommands(muster, [serve, register, unregister, scheduler]), {
-          version
-        })(args)
-      )
+const isCommand = (name: string | undefined): name is keyof typeof commands =>
+  name !== undefined && Object.hasOwn(commands, name)
+
+/** Whatever begins with no command's name (`--help`, `--completions`, a mistake) needs all of them. */
+const runCommand = (args: ReadonlyArray<string>) => {
+  const [name] = args
+  const loaders = isCommand(name) ? [commands[name]] : Object.values(commands)
+  return Effect.promise(() => Promise.all(loaders.map((load) => load()))).pipe(
+    Effect.flatMap((loaded) => Command.runWith(Command.withSubcommands(muster, loaded), { version })(args))
+  )
+}
 
 const levels = ["All", "Trace", "Debug", "Info", "Warn", "Error", "Fatal", "None"] as const
 

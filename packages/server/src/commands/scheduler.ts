@@ -5,6 +5,7 @@ import { Duration, Effect, Option, Schema } from "effect"
 import { Command, Flag } from "effect/cli"
 import { parseAnyDuration } from "../DurationText.ts"
 import { Port } from "./Port.ts"
+import { schedulerStatus } from "./schedulerStatus.ts"
 import { serviceLogger } from "./serviceLogger.ts"
 
 export const defaultSchedulerPort = 7071
@@ -88,6 +89,8 @@ export const scheduler = Command.make(
     "Runs the reference scheduler, which holds workers and gives them no jobs, and serves muster.scheduler.v1 over " +
       "gRPC: to try Muster without a scheduler of one's own, and to see what Muster does with one that misbehaves."
   ),
+  Command.withShortDescription("Runs the reference scheduler; status: looks at the one of a running service"),
+  Command.withSubcommands([schedulerStatus]),
   Command.withExamples([
     {
       command: "muster scheduler",

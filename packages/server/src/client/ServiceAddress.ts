@@ -1,0 +1,44 @@
+/**
+ * Where a running Muster service is, as commands are told.
+ */
+import { Config, Effect, Option } from "effect"
+import { WrongUsage } from "../WrongUsage.ts"
+
+/** Where `muster serve` listens if nothing else is said. */
+export const defaultAddress = "http://127.0.0.1:7070"
+
+/** The address of a service, without a slash at its end. `name`: the flag or variable that says it. */
+export const parseAddress = (address: string, name = "--server"): Effect.Effect<string, WrongUsage> =>
+  Option.match(Option.liftThrowable(() => new URL(address))(), {
+    onNone: () => Effect.fail(wrongAddress(name, address)),
+    onSome: ({ hash, href, password, protocol, search, username }) => {
+      if (protocol !== "http:" && protocol !== "https:") return Effect.fail(wrongAddress(name, address))
+      // Messages, summaries and reports name the address; a password must not come to be in one.
+      return username + password + search + hash === ""
+        ? Effect.succeed(href.replace(/\/+$/, ""))
+        : Effect.fail(
+            new WrongUsage({
+              message: `${name} takes an address without user, password, ? and #, such as ${defaultAddress}`
+            })
+          )
+    }
+  })
+
+/** The address that `--server` says, or else `MUSTER_SERVER`, or else {@link defaultAddress}. */
+export const serviceAddress = (flag: Option.Option<string>): Effect.Effect<string, WrongUsage> =>
+  Option.match(flag, {
+    onSome: (address) => parseAddress(address),
+    onNone: () =>
+      Config.String("MUSTER_SERVER").pipe(
+        Config.withDefault(defaultAddress),
+        Effect.orDie,
+        Effect.flatMap((address) =>
+          address === "" ? Effect.succeed(defaultAddress) : parseAddress(address, "MUSTER_SERVER")
+        )
+      )
+  })
+
+const wrongAddress = (name: string, address: string) =>
+  new WrongUsage({
+    message: `${name} ${JSON.stringify(address.slice(0, 200))} is not the address of a service, such as ${defaultAddress}`
+  })
