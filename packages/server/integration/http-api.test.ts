@@ -294,6 +294,7 @@ describe("the system's routes", () => {
       "/v1/workers/{id}/timeline",
       "/v1/dead-letters",
       "/v1/dead-letters/retry",
+      "/v1/dead-letters/drop",
       "/v1/dead-letters/{id}/retry",
       "/v1/dead-letters/{id}",
       "/v1/events",

@@ -22,6 +22,9 @@ const commands = {
   serve: () => Promise.resolve(serve),
   register: async () => (await import("./commands/register.ts")).register,
   unregister: async () => (await import("./commands/unregister.ts")).unregister,
+  workers: async () => (await import("./commands/workers.ts")).workers,
+  why: async () => (await import("./commands/why.ts")).why,
+  "dead-letters": async () => (await import("./commands/deadLetters.ts")).deadLetters,
   scheduler: async () => (await import("./commands/scheduler.ts")).scheduler
 }
 

@@ -590,6 +590,27 @@ describe("Fleet", () => {
       }).pipe(Effect.provide(layer()))
     )
 
+    it.effect("are given up all that match, as far as there is room", () =>
+      Effect.gen(function* () {
+        const fleet = yield* Fleet
+        const scheduler = yield* TestScheduler
+        for (const name of ["a", "b", "c"]) {
+          yield* scheduler.onRegister(name, [rejected])
+          yield* want(name)
+          yield* settle
+        }
+        yield* want("fine")
+        yield* settle
+        assert.deepStrictEqual(yield* fleet.giveUpAll({ namespace: "elsewhere" }), { dropped: 0, left: 0 })
+        assert.deepStrictEqual(yield* fleet.giveUpAll({ phases: ["registered"] }), { dropped: 2, left: 1 })
+        yield* settle
+        assert.deepStrictEqual(yield* fleet.giveUpAll({}), { dropped: 1, left: 0 })
+        yield* settle
+        assert.strictEqual((yield* fleet.list({ phases: ["terminated"] }, 10, 0)).total, 3)
+        assert.strictEqual((yield* status("fine")).phase, "registered")
+      }).pipe(Effect.provide(layer({ maxUnfinished: 2 })))
+    )
+
     it.effect("are tried again all that match, as far as there is room", () =>
       Effect.gen(function* () {
         const fleet = yield* Fleet

@@ -62,9 +62,21 @@ export class NoDeadLetter extends Schema.TaggedError<NoDeadLetter>("@muster/core
   { workerId: Schema.String }
 ) {}
 
+/** For how many dead letters a decision was taken, and how many had to stay because the fleet was full. */
+interface Decided {
+  readonly decided: number
+  readonly left: number
+}
+
 /** How many dead letters were taken up again, and how many had to stay because the fleet was full. */
 export interface Retried {
   readonly retried: number
+  readonly left: number
+}
+
+/** How many dead letters were given up, and how many had to stay because the fleet was full. */
+export interface GivenUp {
+  readonly dropped: number
   readonly left: number
 }
 
@@ -150,6 +162,8 @@ export class Fleet extends Context.Service<
      * earlier state of it; one that would not be unregistered counts as terminated.
      */
     readonly giveUp: (workerId: WorkerId) => Effect.Effect<Accepted, NotAccepted | NoDeadLetter>
+    /** The same for all dead letters that match, whatever phases the filter names, as far as there is room. */
+    readonly giveUpAll: (filter: ListFilter) => Effect.Effect<GivenUp, StoreUnavailable>
     readonly get: (workerId: WorkerId) => Effect.Effect<Option.Option<WorkerRecord>, StoreUnavailable>
     readonly timeline: (workerId: WorkerId) => Effect.Effect<WorkerTimeline, UnknownWorker | StoreUnavailable>
     /** The workers after `after` (0: from the beginning) in the order in which they became known. */
@@ -363,24 +377,29 @@ const make = Effect.fnUntraced(function* (
       record === undefined ? Option.none() : Option.some(asItIsNow(record))
     )
 
-  const retryPage = (ids: ReadonlyArray<WorkerId>): Effect.Effect<Retried, StoreUnavailable> =>
+  type DecideDeadLetter = (draft: Draft, known: WorkerRecord) => Changes.Change
+
+  const decidePage = (
+    ids: ReadonlyArray<WorkerId>,
+    decide: DecideDeadLetter
+  ): Effect.Effect<Decided, StoreUnavailable> =>
     commit({
       workerIds: ids,
       apply: (draft) => {
-        let retried = 0
+        let decided = 0
         let left = 0
         for (const id of ids) {
           const record = draft.record(id)
           if (record?.phase !== "failed") continue
-          if (Changes.retry(draft, record)._tag === "Applied") retried++
+          if (decide(draft, record)._tag === "Applied") decided++
           else left++
         }
-        return { retried, left }
+        return { decided, left }
       }
     })
 
-  const retryAll = Effect.fnUntraced(function* (filter: ListFilter) {
-    let sum: Retried = { retried: 0, left: 0 }
+  const decideAll = Effect.fnUntraced(function* (filter: ListFilter, decide: DecideDeadLetter) {
+    let sum: Decided = { decided: 0, left: 0 }
     let after: number | undefined = 0
     while (after !== undefined) {
       const page: { records: ReadonlyArray<WorkerRecord>; next: number | undefined } = yield* store.list(
@@ -388,8 +407,11 @@ const make = Effect.fnUntraced(function* (
         256,
         after
       )
-      const { left, retried } = yield* retryPage(page.records.map(({ id }) => id))
-      sum = { retried: sum.retried + retried, left: sum.left + left }
+      const { decided, left } = yield* decidePage(
+        page.records.map(({ id }) => id),
+        decide
+      )
+      sum = { decided: sum.decided + decided, left: sum.left + left }
       after = page.next
     }
     return sum
@@ -446,8 +468,11 @@ const make = Effect.fnUntraced(function* (
       }),
     heartbeat,
     retry: decideDeadLetter(Changes.retry),
-    retryAll,
+    retryAll: (filter) =>
+      Effect.map(decideAll(filter, Changes.retry), ({ decided, left }) => ({ retried: decided, left })),
     giveUp: decideDeadLetter(Changes.giveUp),
+    giveUpAll: (filter) =>
+      Effect.map(decideAll(filter, Changes.giveUp), ({ decided, left }) => ({ dropped: decided, left })),
     get,
     timeline,
     list: (filter, limit, after) =>

@@ -11,7 +11,7 @@ import {
   isMusterProblem,
   longestAnswer,
   noAnswer,
-  patience,
+  Patience,
   type Problem,
   refused,
   ServiceUnavailable,
@@ -34,10 +34,15 @@ export class MusterClient extends Context.Service<
       MusterClient,
       Effect.gen(function* () {
         const httpClient = HttpClient.transform(yield* HttpClient.HttpClient, (response, request) =>
-          response.pipe(
-            Effect.mapError(unreachable(address)),
-            Effect.flatMap((response) => receive(address, request, response)),
-            Effect.timeoutOrElse({ duration: patience, orElse: () => Effect.fail(noAnswer(address)) })
+          Effect.flatMap(Patience, (patience) =>
+            response.pipe(
+              Effect.mapError(unreachable(address)),
+              Effect.flatMap((response) => receive(address, request, response)),
+              Effect.timeoutOrElse({
+                duration: patience,
+                orElse: () => Effect.fail(noAnswer(address, patience))
+              })
+            )
           )
         )
         return { address, api: yield* HttpApiClient.makeWith(Api, { httpClient, baseUrl: address }) }
@@ -68,8 +73,10 @@ export const ask = <A, E extends RequestFailure, R>(
 const explain = (address: string, error: RequestFailure): ServiceUnavailable => {
   if (error instanceof ServiceUnavailable) return error
   if ("status" in error) return refused(address, error.status, error, error.retryAfter)
+  const status = error._tag === "HttpClientError" ? error.response?.status : undefined
+  const withStatus = status === undefined ? "" : ` with status ${status}`
   return new ServiceUnavailable({
-    message: `${address} answered something that this version of muster does not understand. Is it a Muster service of the same version?`,
+    message: `${address} answered${withStatus} in a way that this version of muster does not understand. Is it a Muster service of the same version?`,
     retryable: false
   })
 }

@@ -2,7 +2,7 @@
  * What a running Muster service answers to the commands, and why it could not: in words that name the address and say
  * what to do.
  */
-import { Clock, Effect, Option, Predicate, Runtime, Schema, Stream } from "effect"
+import { Clock, Context, Duration, Effect, Option, Predicate, Runtime, Schema, Stream } from "effect"
 import type { HttpClientError, HttpClientResponse } from "effect/http"
 
 /** The service could not be reached, or answered nothing that helps. */
@@ -47,8 +47,13 @@ export const bounded = <E>(stream: Stream.Stream<Uint8Array, E>, maximum: number
     )
   })
 
-/** How long a service may take to store that a worker is gone, or to send the whole of a problem. */
-export const patience = "30 seconds"
+/** How long a service may take to answer, or to send the whole of a problem, if nothing else is said. */
+export const patience = Duration.seconds(30)
+
+/** How long a service may take to answer a request of the client in full. */
+export const Patience = Context.Reference<Duration.Duration>("@muster/server/Patience", {
+  defaultValue: () => patience
+})
 
 export const succeeded = Effect.fnUntraced(function* (
   address: string,
@@ -128,9 +133,9 @@ export const problemOf = ({
     Effect.orElseSucceed(() => undefined)
   )
 
-export const noAnswer = (address: string) =>
+export const noAnswer = (address: string, waited = patience) =>
   new ServiceUnavailable({
-    message: `The service at ${address} has not answered for ${patience}. Check that the address is right and look at its log.`,
+    message: `The service at ${address} has not answered for ${Duration.format(waited)}. Check that the address is right and look at its log.`,
     retryable: true
   })
 

@@ -1,13 +1,16 @@
 /**
  * `muster scheduler status`: the scheduler of a running service, as the service sees it.
  */
-import { Console, Effect } from "effect"
+import { Clock, Console, Duration, Effect, Option, Schema } from "effect"
 import { Command, Flag } from "effect/cli"
-import { ask } from "../client/MusterClient.ts"
 import type { SchedulerView } from "../http/Schemas.ts"
+import { whileWaiting } from "../ProgressLine.ts"
 import { count } from "../register/ProgressBar.ts"
+import { factLines } from "../TerminalFacts.ts"
 import { type Paint, terminalOutput } from "../TerminalOutput.ts"
 import { printable, wrap } from "../TerminalText.ts"
+import { moment } from "../TimeText.ts"
+import { readScheduler } from "../workers/KnownWorker.ts"
 import { serverFlag, serviceLayer } from "./service.ts"
 
 const parameters = {
@@ -22,12 +25,12 @@ export const schedulerStatus = Command.make(
   "status",
   parameters,
   Effect.fnUntraced(function* ({ json, server }) {
-    const view = yield* ask((api) => api.scheduler.getScheduler({})).pipe(
+    const view = yield* whileWaiting("Waiting for the service")(readScheduler).pipe(
       Effect.provide(serviceLayer(server))
     )
     if (json) return yield* Console.log(JSON.stringify(view, undefined, 2))
     const { columns, paint } = yield* terminalOutput
-    yield* Console.log(render(view, paint, columns ?? Infinity))
+    yield* Console.log(render(view, yield* Clock.currentTimeMillis, paint, columns ?? Infinity))
   })
 ).pipe(
   Command.withDescription(
@@ -46,26 +49,20 @@ export const schedulerStatus = Command.make(
 
 type Scheduler = typeof SchedulerView.Type
 
-const labelWidth = 12
-
-const render = (view: Scheduler, paint: Paint, columns: number): string => {
+const render = (view: Scheduler, now: number, paint: Paint, columns: number): string => {
   const facts = [
     ["circuit", circuitText(view.circuit)],
     ["rate", rateText(view.rate)],
     ["calls", callsText(view)],
     ["changes", `${count(view.unfinished.count)} unfinished, of at most ${count(view.unfinished.limit)}`],
-    ["compared", driftText(view)],
+    ["compared", driftText(view, now)],
     ["retries", retryText(view.configuration)],
     ["offers", view.capabilities.length === 0 ? "only what it has to" : view.capabilities.join(", ")]
   ] as const
   return [
     ...wrap(headline(view), columns).map((line) => paint(healthColour(view), line)),
     "",
-    ...facts.flatMap(([label, value]) =>
-      wrap(printable(value), Math.max(20, columns - labelWidth - 2)).map(
-        (line, index) => `  ${paint("dim", (index === 0 ? label : "").padEnd(labelWidth))}${line}`
-      )
-    )
+    ...factLines(facts, paint, columns)
   ].join("\n")
 }
 
@@ -110,15 +107,30 @@ const callsText = ({ calls, concurrency }: Scheduler): string => {
     : `${workers}, in ${count(calls.inFlight)} calls, of at most ${count(calls.limit)}; ${count(calls.waiting)} calls wait for a place`
 }
 
-const driftText = ({ capabilities, drift }: Scheduler): string => {
+const driftText = ({ capabilities, drift }: Scheduler, now: number): string => {
   if (drift === null)
     return capabilities.includes("list") ? "not with the fleet yet" : "never: it cannot list its workers"
   const found = `it held ${count(drift.held)} workers; ${count(drift.lost)} were lost, ${count(drift.ghosts)} were ghosts, ${count(drift.unknown)} are unknown`
-  return `${drift.endedAt}: ${drift.error === null ? found : `broken off: ${drift.error}`}`
+  return `${moment(drift.endedAt, now)}: ${drift.error === null ? found : `broken off: ${drift.error}`}`
 }
 
-const retryText = (configuration: Scheduler["configuration"]): string =>
-  `${configuration.maxRetries + 1} attempts in a row, each at most ${configuration.attemptTimeout}, ` +
-  `with waits from ${configuration.baseBackoff} to ${configuration.maxBackoff} (jitter: ${configuration.jitter})` +
-  (configuration.deadline === null ? "" : `, at most ${configuration.deadline} in all`) +
-  `; then again after ${configuration.retryDelay}, and at most ${configuration.maxRetryDelay}`
+const retryText = ({
+  attemptTimeout,
+  baseBackoff,
+  deadline,
+  jitter,
+  maxBackoff,
+  maxRetries,
+  maxRetryDelay,
+  retryDelay
+}: Scheduler["configuration"]): string =>
+  `${maxRetries + 1} attempts in a row, each at most ${short(attemptTimeout)}, ` +
+  `with waits from ${short(baseBackoff)} to ${short(maxBackoff)} (jitter: ${jitter})` +
+  (deadline === null ? "" : `, at most ${short(deadline)} in all`) +
+  `; then again after ${short(retryDelay)}, and at most ${short(maxRetryDelay)}`
+
+const decodeDuration = Schema.decodeUnknownOption(Schema.DurationFromString)
+
+/** "30s" for "30000 millis". */
+const short = (text: string): string =>
+  Option.match(decodeDuration(text), { onNone: () => text, onSome: Duration.format })

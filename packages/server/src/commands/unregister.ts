@@ -2,16 +2,17 @@
  * `muster unregister ID…`: tells the scheduler, or a running service, that workers are gone.
  */
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
-import { WorkerId, WorkerRegistration } from "@muster/core"
-import { Console, Effect, Option, Schema } from "effect"
+import { type WorkerId, WorkerRegistration } from "@muster/core"
+import { Console, Effect, Option } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import { parseAddress } from "../client/ServiceAddress.ts"
 import { deleteWorker } from "../register/MusterService.ts"
-import { NotAllDone } from "../register/RegisterFile.ts"
+import { NotAllDone } from "../NotAllDone.ts"
 import { slurmConfDescription } from "../Schedulers.ts"
 import { printable } from "../TerminalText.ts"
 import { WrongUsage } from "../WrongUsage.ts"
 import { configuration, logging, registrationLayer, schedulerName } from "./registration.ts"
+import { parseId } from "./workerIds.ts"
 
 const parameters = {
   ids: Argument.String("id").pipe(
@@ -52,16 +53,6 @@ interface Outcome {
 }
 
 type Flags = Command.Command.Config.Infer<typeof parameters>
-
-const decodeId = Schema.decodeUnknownEffect(WorkerId)
-
-const parseIds = (ids: ReadonlyArray<string>): Effect.Effect<ReadonlyArray<WorkerId>, WrongUsage> =>
-  Effect.forEach(ids, (id) =>
-    Effect.mapError(
-      decodeId(id),
-      () => new WrongUsage({ message: `${JSON.stringify(id.slice(0, 253))} cannot be the id of a worker` })
-    )
-  )
 
 const failed = (id: string) => (error: { readonly message: string }) =>
   Effect.succeed<Outcome>({ id, result: "failed", error: error.message })
@@ -119,7 +110,7 @@ export const unregister = Command.make(
   "unregister",
   parameters,
   Effect.fnUntraced(function* (flags) {
-    const ids = yield* parseIds(flags.ids)
+    const ids = yield* Effect.forEach(flags.ids, parseId)
     const run = Option.isSome(flags.server)
       ? throughService(flags, flags.server.value, ids)
       : throughScheduler(flags, ids)

@@ -41,6 +41,7 @@ import {
   Accepted,
   BatchResult,
   BatchResults,
+  DeadLettersDropped,
   DeadLettersRetried,
   EventAccepted,
   EventResults,
@@ -272,6 +273,15 @@ const deadLetters = HttpApiGroup.make("dead-letters")
       success: DeadLettersRetried
     }).annotateMerge(
       describe("Retry dead letters", "Tries all again that match; without a filter all there are.")
+    ),
+    HttpApiEndpoint.post("dropDeadLetters", "/v1/dead-letters/drop", {
+      query: workerFilter,
+      success: DeadLettersDropped
+    }).annotateMerge(
+      describe(
+        "Drop dead letters",
+        "Drops all that match, as one is dropped; without a filter all there are."
+      )
     ),
     HttpApiEndpoint.post("retryDeadLetter", "/v1/dead-letters/:id/retry", {
       params: workerParams,

@@ -3,13 +3,19 @@
  */
 import { Effect } from "effect"
 import { HttpApiBuilder } from "effect/http-api"
-import { Fleet, type NoDeadLetter, type NotAccepted } from "@muster/core/fleet"
+import {
+  Fleet,
+  type ListFilter,
+  type NoDeadLetter,
+  type NotAccepted,
+  type StoreUnavailable
+} from "@muster/core/fleet"
 import { Api, workerFilter } from "./Api.ts"
 import { notAccepted, storeUnavailable, withoutKey } from "./FleetProblems.ts"
 import { InvalidRequest, UnknownDeadLetter } from "./Problems.ts"
 import { toAccepted } from "./Schemas.ts"
 import { isWorkerId } from "./WorkerInput.ts"
-import { listWorkers, toFilter } from "./WorkerListing.ts"
+import { type FilterQuery, listWorkers, toFilter } from "./WorkerListing.ts"
 
 export const DeadLettersHandlers = HttpApiBuilder.group(
   Api,
@@ -24,20 +30,26 @@ export const DeadLettersHandlers = HttpApiBuilder.group(
 
     return handlers
       .handle("listDeadLetters", ({ query }) => listWorkers(fleet, { ...query, phase: ["failed"] }))
-      .handle("retryDeadLetters", ({ query, request }) =>
-        Effect.andThen(
-          refuseOthers(request.url, filters),
-          Effect.suspend(() => Effect.mapError(fleet.retryAll(toFilter(query)), storeUnavailable))
-        )
-      )
+      .handle("retryDeadLetters", ({ query, request }) => decideAll(query, request.url, fleet.retryAll))
+      .handle("dropDeadLetters", ({ query, request }) => decideAll(query, request.url, fleet.giveUpAll))
       .handle("retryDeadLetter", ({ params }) => decide(params.id, fleet.retry))
       .handle("dropDeadLetter", ({ params }) => decide(params.id, fleet.giveUp))
   })
 )
 
+const decideAll = <A>(
+  query: FilterQuery,
+  url: string,
+  decision: (filter: ListFilter) => Effect.Effect<A, StoreUnavailable>
+) =>
+  Effect.andThen(
+    refuseOthers(url, filters),
+    Effect.suspend(() => Effect.mapError(decision(toFilter(query)), storeUnavailable))
+  )
+
 const filters = Object.keys(workerFilter)
 
-/** A filter that is mistyped would be no filter, and all would be retried. */
+/** A filter that is mistyped would be no filter, and all would be retried, or dropped. */
 const refuseOthers = (url: string, expected: ReadonlyArray<string>): Effect.Effect<void, InvalidRequest> => {
   const { searchParams } = new URL(url, "http://localhost")
   const others = Array.from(new Set(searchParams.keys())).filter((name) => !expected.includes(name))

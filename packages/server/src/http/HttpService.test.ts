@@ -182,6 +182,20 @@ describe("/v1/dead-letters", () => {
     }).pipe(Effect.scoped)
   )
 
+  it.live("drops all that match, and nothing because of a filter that it does not know", () =>
+    Effect.gen(function* () {
+      const { send } = yield* withDeadLetters("a", "b", "c")
+      const wrong = yield* send("POST", "/v1/dead-letters/drop?lable=zone=1")
+      assert.deepInclude(wrong.json, problem("invalid-request", 400))
+      const some = yield* send("POST", "/v1/dead-letters/drop?label=zone=1")
+      assert.strictEqual(some.status, 202)
+      assert.deepStrictEqual(some.json, { dropped: 1, left: 0 })
+      assert.strictEqual((yield* send("GET", "/v1/dead-letters")).json.total, 2)
+      assert.deepStrictEqual((yield* send("POST", "/v1/dead-letters/drop")).json, { dropped: 2, left: 0 })
+      assert.strictEqual((yield* send("GET", "/v1/workers/fine")).json.phase, "registered")
+    }).pipe(Effect.scoped)
+  )
+
   it.live.each([
     ["POST", "/v1/dead-letters/fine/retry"],
     ["DELETE", "/v1/dead-letters/fine"],

@@ -226,6 +226,13 @@ export const DeadLettersRetried = Schema.Struct({
   })
 }).annotate({ identifier: "DeadLettersRetried", httpApiStatus: 202 })
 
+export const DeadLettersDropped = Schema.Struct({
+  dropped: Schema.Int.annotate({ description: "How many are not wanted any more" }),
+  left: Schema.Int.annotate({
+    description: "How many match and stay, because too many changes are unfinished"
+  })
+}).annotate({ identifier: "DeadLettersDropped", httpApiStatus: 202 })
+
 /** The result of one member of a batch, by its position in a JSON array or its line of NDJSON. */
 export const BatchResult = Schema.Struct({
   index: Schema.optionalKey(Schema.Int.annotate({ description: "Position in the array, from 0" })),

@@ -1,8 +1,7 @@
 /**
- * The line that shows how far a command has come, on standard error of a terminal: redrawn ten times a second,
- * cleared at the end.
+ * The line that shows how far a registration has come.
  */
-import { Clock, Effect, Schedule, type Scope, Stdio, Stream, Terminal } from "effect"
+import { drawLine } from "../ProgressLine.ts"
 
 export interface Progress {
   /** Rows whose outcome is known. */
@@ -14,25 +13,9 @@ export interface Progress {
   readonly isEstimate: boolean
 }
 
-const redrawEvery = "100 millis"
-const eraseLine = "\r\u001b[2K"
-
 /** Draws until the scope closes. */
-export const show = Effect.fnUntraced(function* (
-  progress: () => Progress
-): Effect.fn.Return<void, never, Stdio.Stdio | Terminal.Terminal | Scope.Scope> {
-  const stdio = yield* Stdio.Stdio
-  const terminal = yield* Terminal.Terminal
-  const write = (text: string) => Effect.ignore(Stream.run(Stream.succeed(text), stdio.stderr()))
-  const startedAt = yield* Clock.monotonicTimeNanos
-  const draw = Effect.gen(function* () {
-    const columns = yield* terminal.columns
-    const elapsed = Number((yield* Clock.monotonicTimeNanos) - startedAt) / 1e9
-    yield* write(eraseLine + render(progress(), elapsed, columns > 0 ? columns : 80))
-  })
-  yield* Effect.addFinalizer(() => write(eraseLine))
-  yield* Effect.forkScoped(Effect.repeat(draw, Schedule.spaced(redrawEvery)))
-})
+export const show = (progress: () => Progress) =>
+  drawLine((elapsed, columns) => render(progress(), elapsed, columns))
 
 const widestBar = 24
 

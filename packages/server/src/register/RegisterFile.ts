@@ -4,16 +4,13 @@
 import {
   Cause,
   Clock,
-  Config,
   Console,
   Duration,
   Effect,
   Exit,
   type FileSystem,
-  Runtime,
-  Schema,
   type Scope,
-  Stdio,
+  type Stdio,
   Stream,
   type Terminal
 } from "effect"
@@ -21,6 +18,8 @@ import type { ColumnMapping } from "../fleetfile/CsvColumns.ts"
 import * as FleetFile from "../fleetfile/FleetFile.ts"
 import type { FleetFileError, FleetRow } from "../fleetfile/FleetRow.ts"
 import type { Format } from "../fleetfile/Format.ts"
+import { canRedraw } from "../ProgressLine.ts"
+import { NotAllDone } from "../NotAllDone.ts"
 import type { WrongUsage } from "../WrongUsage.ts"
 import { Ledger } from "./Ledger.ts"
 import * as ProgressBar from "./ProgressBar.ts"
@@ -43,14 +42,6 @@ export interface RegisterOptions {
 }
 
 type Rows = Stream.Stream<FleetRow>
-
-/** Something that was asked for failed, and has been listed. */
-export class NotAllDone extends Schema.TaggedError<NotAllDone>("@muster/server/NotAllDone")("NotAllDone", {
-  message: Schema.String
-}) {
-  override readonly [Runtime.errorExitCode] = 1
-  override readonly [Runtime.errorReported] = false
-}
 
 type Failed = FleetFileError | WrongUsage | Report.ReportError
 
@@ -136,11 +127,6 @@ export const registerFile = Effect.fnUntraced(function* <E, R>(
 })
 
 /** A terminal that is `dumb` shows what redraws a line as it stands. */
-const canRedraw = Effect.gen(function* () {
-  const terminal = yield* Config.String("TERM").pipe(Config.withDefault(""), Effect.orDie)
-  return terminal !== "dumb" && (yield* (yield* Stdio.Stdio).stderrIsTerminal)
-})
-
 const markComplete = (ledger: Ledger) =>
   Effect.sync(() => {
     ledger.isComplete = true
