@@ -38,6 +38,7 @@ export class Draft {
   private readonly items = new Map<WorkerId, Array<TimelineItem>>()
   private readonly notes = new Map<string, Note>()
   private unfinished: number
+  private forgottenGeneration: number | undefined
 
   constructor(found: Found, context: DraftContext) {
     this.found = found
@@ -67,6 +68,11 @@ export class Draft {
   /** Larger than every generation that this worker has had. */
   nextGeneration(record: WorkerRecord): number {
     return this.context.nextGeneration(this.now, record.generation)
+  }
+
+  /** Workers were forgotten elsewhere with generations up to this one. */
+  raiseForgotten(generation: number): void {
+    this.forgottenGeneration = Math.max(this.forgottenGeneration ?? 0, generation)
   }
 
   /** When a lease that begins or is renewed now ends. */
@@ -115,6 +121,7 @@ export class Draft {
         trims.push({ workerId, upTo })
       }
     }
-    return { records, segments, trims, notes: Array.from(this.notes.values()), value }
+    const { forgottenGeneration } = this
+    return { records, segments, trims, notes: Array.from(this.notes.values()), forgottenGeneration, value }
   }
 }

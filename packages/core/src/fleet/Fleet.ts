@@ -34,6 +34,7 @@ import { OutageWatch } from "./OutageWatch.ts"
 import { type EventPosition, type PhaseEvent, PhaseEvents } from "./PhaseEvents.ts"
 import type { Priority } from "./Priority.ts"
 import { makeReconciler } from "./Reconciler.ts"
+import { restore, type RestoredWorker } from "./Restoration.ts"
 import { retain } from "./Retention.ts"
 import { StoreTrouble } from "./StoreTrouble.ts"
 import { type TimelineItem, timelineLength } from "./Timeline.ts"
@@ -164,6 +165,17 @@ export class Fleet extends Context.Service<
     readonly giveUp: (workerId: WorkerId) => Effect.Effect<Accepted, NotAccepted | NoDeadLetter>
     /** The same for all dead letters that match, whatever phases the filter names, as far as there is room. */
     readonly giveUpAll: (filter: ListFilter) => Effect.Effect<GivenUp, StoreUnavailable>
+    /**
+     * Takes workers of an export in, in one transaction; one result for each, by position. What the fleet knows in the
+     * same or a newer state stays as it is: then the result is `outdated`.
+     */
+    readonly restoreAll: (
+      workers: ReadonlyArray<RestoredWorker>
+    ) => Effect.Effect<ReadonlyArray<Result.Result<Accepted, FleetFull>>, StoreUnavailable>
+    /** Elsewhere, workers were forgotten with generations up to this one: new ones stay above it from now on. */
+    readonly raiseForgotten: (generation: number) => Effect.Effect<void, StoreUnavailable>
+    /** The largest generation among the workers that were forgotten. */
+    readonly forgottenGeneration: Effect.Effect<number, StoreUnavailable>
     readonly get: (workerId: WorkerId) => Effect.Effect<Option.Option<WorkerRecord>, StoreUnavailable>
     readonly timeline: (workerId: WorkerId) => Effect.Effect<WorkerTimeline, UnknownWorker | StoreUnavailable>
     /** The workers after `after` (0: from the beginning) in the order in which they became known. */
@@ -355,6 +367,33 @@ const make = Effect.fnUntraced(function* (
       apply: (draft) => wanted.map((one) => provision(draft, one))
     })
 
+  const restoreAll = (workers: ReadonlyArray<RestoredWorker>) =>
+    commit({
+      workerIds: workers.map(({ id }) => id),
+      apply: (draft) =>
+        workers.map((restored): Result.Result<Accepted, FleetFull> => {
+          const change = restore(draft, restored)
+          if (change._tag === "Full") return Result.fail(new FleetFull({ unfinished: counts.unfinished }))
+          const { generation, id, phase } = change.record
+          return Result.succeed({
+            id,
+            generation,
+            phase,
+            outdated: change._tag === "Outdated",
+            repeated: false
+          })
+        })
+    })
+
+  const raiseForgotten = (generation: number) =>
+    commit({
+      workerIds: [],
+      apply: (draft) => {
+        lastGeneration = Math.max(lastGeneration, generation)
+        draft.raiseForgotten(generation)
+      }
+    })
+
   const change = (
     workerId: WorkerId,
     once: Once | undefined,
@@ -473,6 +512,9 @@ const make = Effect.fnUntraced(function* (
     giveUp: decideDeadLetter(Changes.giveUp),
     giveUpAll: (filter) =>
       Effect.map(decideAll(filter, Changes.giveUp), ({ decided, left }) => ({ dropped: decided, left })),
+    restoreAll,
+    raiseForgotten,
+    forgottenGeneration: Effect.map(store.overview, ({ forgottenGeneration }) => forgottenGeneration),
     get,
     timeline,
     list: (filter, limit, after) =>

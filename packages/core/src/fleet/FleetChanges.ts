@@ -38,7 +38,7 @@ export type Change =
   | { readonly _tag: "Full" }
 
 /** The phase of a worker for which a call is still to come. */
-const phaseBefore = { registered: "pending", unregistered: "unregistering" } as const
+export const phaseBefore = { registered: "pending", unregistered: "unregistering" } as const
 
 /** How many checks in a row may find a worker lost and register it again, before it is left to comparisons. */
 const maximumLosses = 3
@@ -242,7 +242,7 @@ export const outrun = (draft: Draft, known: WorkerRecord, report: CallReport): v
 const counted = (known: WorkerRecord, { attempts, generation, lastError }: CallReport): WorkerRecord =>
   known.generation === generation ? { ...known, attempts, lastError: lastError ?? known.lastError } : known
 
-const blank = (id: WorkerId, desired: Desired, now: number): WorkerRecord => ({
+export const blank = (id: WorkerId, desired: Desired, now: number): WorkerRecord => ({
   id,
   stored: undefined,
   desired,
@@ -264,7 +264,7 @@ const blank = (id: WorkerId, desired: Desired, now: number): WorkerRecord => ({
   told: 0
 })
 
-const nothingToDo = {
+export const nothingToDo = {
   task: undefined,
   dueAt: undefined,
   nextAttemptAt: undefined,
@@ -275,7 +275,7 @@ const nothingToDo = {
 const noLease = { leaseTtl: undefined, leaseExpiresAt: undefined } as const
 
 /** A call is to be made, now. */
-const begin = (draft: Draft, record: WorkerRecord): WorkerRecord => ({
+export const begin = (draft: Draft, record: WorkerRecord): WorkerRecord => ({
   ...record,
   ...nothingToDo,
   task: "call",
@@ -338,13 +338,17 @@ const toPhase = (
   ])
 }
 
-const changeItem = (
+export const changeItem = (
   { generation }: WorkerRecord,
   at: number,
   { name, place, reason }: Occasion
 ): TimelineItem => ({ type: "change", at, generation, change: name, source: place?.source, reason })
 
-const phaseItem = ({ generation, nextAttemptAt }: WorkerRecord, at: number, phase: Phase): TimelineItem => ({
+export const phaseItem = (
+  { generation, nextAttemptAt }: WorkerRecord,
+  at: number,
+  phase: Phase
+): TimelineItem => ({
   type: "phase",
   at,
   generation,
@@ -352,7 +356,7 @@ const phaseItem = ({ generation, nextAttemptAt }: WorkerRecord, at: number, phas
   nextAttemptAt
 })
 
-const full: Change = { _tag: "Full" }
+export const full: Change = { _tag: "Full" }
 
 const applied = (record: WorkerRecord): Change => ({ _tag: "Applied", record })
 

@@ -64,6 +64,8 @@ export interface Decision<A> {
   /** Segments of these workers whose `last` is at most `upTo` are removed. */
   readonly trims: ReadonlyArray<{ readonly workerId: WorkerId; readonly upTo: number }>
   readonly notes: ReadonlyArray<Note>
+  /** Workers were forgotten elsewhere with generations up to this one: the store's is raised to it, never lowered. */
+  readonly forgottenGeneration?: number | undefined
   readonly value: A
 }
 

@@ -114,7 +114,7 @@ class Contents {
     return { records, notes }
   }
 
-  commit({ notes, records, segments, trims }: Decision<unknown>): void {
+  commit({ forgottenGeneration = 0, notes, records, segments, trims }: Decision<unknown>): void {
     const added = new Set(records.map(({ id }) => id))
     const stray = segments.find(({ workerId }) => !added.has(workerId) && !this.entries.has(workerId))
     if (stray !== undefined) throw new Error(`a segment of ${stray.workerId}, which is not known`)
@@ -126,6 +126,7 @@ class Contents {
       }
     }
     for (const note of notes) this.write(note)
+    this.forgottenGeneration = Math.max(this.forgottenGeneration, forgottenGeneration)
   }
 
   private put(record: WorkerRecord): void {

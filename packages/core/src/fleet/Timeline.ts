@@ -9,7 +9,8 @@ import { Phase } from "./Phase.ts"
 /**
  * What asked for a change. `retried` and `dropped` are decisions about a dead letter; `expired` is a lease that was
  * not renewed; `lost` and `ghost` are differences that a comparison with the scheduler found: a worker that it does
- * not have any more, and one that it still has; `adopted` is one that only the scheduler knew.
+ * not have any more, and one that it still has; `adopted` is one that only the scheduler knew; `imported` comes from an
+ * export.
  */
 export const ChangeName = Schema.Literals([
   "provisioned",
@@ -20,7 +21,8 @@ export const ChangeName = Schema.Literals([
   "expired",
   "lost",
   "ghost",
-  "adopted"
+  "adopted",
+  "imported"
 ])
 export type ChangeName = typeof ChangeName.Type
 

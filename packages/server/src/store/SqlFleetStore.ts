@@ -51,7 +51,7 @@ export const makeSqlFleetStore = (database: StoreDatabase, attempt: Attempt): Fl
   })
 
   const commit = Effect.fnUntraced(function* (
-    { notes: newNotes, records, segments, trims }: Decision<unknown>,
+    { forgottenGeneration, notes: newNotes, records, segments, trims }: Decision<unknown>,
     known: ReadonlyMap<WorkerId, KeptRecord>,
     { ordinal, sequence }: StoreState
   ): Effect.fn.Return<void, SqlError.SqlError> {
@@ -75,6 +75,7 @@ export const makeSqlFleetStore = (database: StoreDatabase, attempt: Attempt): Fl
     if (latest > ordinal || segments.length > 0) {
       yield* state.write({ ordinal: latest, sequence: sequence + segments.length })
     }
+    if (forgottenGeneration !== undefined) yield* state.forgetGeneration(forgottenGeneration)
   })
 
   const overview = Effect.gen(function* (): Effect.fn.Return<StoreOverview, SqlError.SqlError> {

@@ -44,7 +44,8 @@ const changes: Record<Change["change"], string> = {
   expired: "It had sent no heartbeat for longer than its lease, so it counts as gone",
   lost: "The scheduler turned out not to have it any more, so it is to be registered again",
   ghost: "The scheduler turned out to have it still, so it is to be unregistered again",
-  adopted: "Only the scheduler knew it, and it was taken into the fleet"
+  adopted: "Only the scheduler knew it, and it was taken into the fleet",
+  imported: "It was taken over from an export"
 }
 
 const changeText = ({ change, reason, source }: Change): string =>

@@ -65,6 +65,24 @@ export const testForget = (test: DeclareTest) => {
   )
 
   test(
+    "takes over the generation up to which workers were forgotten elsewhere, and never a lower one",
+    Effect.fnUntraced(function* (trial: FleetStoreTrial) {
+      const told = (forgottenGeneration: number) =>
+        trial.store.modify({ workerIds: [], keys: [] }, () => ({
+          records: [],
+          segments: [],
+          trims: [],
+          notes: [],
+          forgottenGeneration,
+          value: undefined
+        }))
+      yield* told(Number.MAX_SAFE_INTEGER - 1)
+      yield* told(7)
+      assert.strictEqual((yield* trial.store.overview).forgottenGeneration, Number.MAX_SAFE_INTEGER - 1)
+    })
+  )
+
+  test(
     "removes their timelines with them, and remembers the largest generation",
     Effect.fnUntraced(function* (trial: FleetStoreTrial) {
       yield* trial.put(gone("a", 1, 700), gone("b", 2, Number.MAX_SAFE_INTEGER), gone("c", 3, 5), record("d"))
