@@ -4,7 +4,7 @@
  * when the wall clock does, and a process started later continues above an earlier one. It stays a safe integer
  * until the year 2039.
  */
-const ticksPerMilli = 4096
+export const ticksPerMilli = 4096
 
 let last = 0
 

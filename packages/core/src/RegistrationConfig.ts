@@ -63,6 +63,55 @@ const variables = {
   batchConcurrency: "MUSTER_BATCH_CONCURRENCY"
 } as const satisfies { readonly [Field in keyof RegistrationSettings]: string }
 
+type Field = keyof typeof variables
+
+const problem = (field: Field, rule: string, found: unknown) =>
+  `${variables[field]} (${field}) must be ${rule}, but is ${Duration.isDuration(found) ? Duration.format(found) : Formatter.format(found)}`
+
+const isDurationFrom = (minimum: Duration.Duration) => (duration: Duration.Duration) =>
+  Duration.isFinite(duration) && Duration.isGreaterThanOrEqualTo(duration, minimum)
+const isPositive = isDurationFrom(Duration.nanos(1n))
+const isNotNegative = isDurationFrom(Duration.zero)
+
+const durationRule = `a duration such as "100 millis"`
+
+const rules: {
+  readonly [F in Field]: {
+    readonly rule: string
+    readonly broken: (settings: RegistrationSettings) => boolean
+  }
+} = {
+  maxRetries: {
+    rule: "a whole number, 0 or more",
+    broken: ({ maxRetries }) => !Number.isSafeInteger(maxRetries) || maxRetries < 0
+  },
+  baseBackoff: {
+    rule: "a finite duration, zero or more",
+    broken: ({ baseBackoff }) => !isNotNegative(baseBackoff)
+  },
+  maxBackoff: {
+    rule: "a finite duration, not under MUSTER_BASE_BACKOFF (baseBackoff)",
+    broken: ({ baseBackoff, maxBackoff }) =>
+      !isNotNegative(maxBackoff) || Duration.isLessThan(maxBackoff, baseBackoff)
+  },
+  jitter: {
+    rule: `"none", "equal" or "full"`,
+    broken: ({ jitter }) => !jitters.includes(jitter)
+  },
+  attemptTimeout: {
+    rule: "a finite duration above zero",
+    broken: ({ attemptTimeout }) => !isPositive(attemptTimeout)
+  },
+  deadline: {
+    rule: "a finite duration above zero, or left out",
+    broken: ({ deadline }) => deadline !== undefined && !isPositive(deadline)
+  },
+  batchConcurrency: {
+    rule: "a whole number, 1 or more",
+    broken: ({ batchConcurrency }) => !Number.isSafeInteger(batchConcurrency) || batchConcurrency < 1
+  }
+}
+
 const environment = Effect.gen(function* () {
   const unreadable: Array<string> = []
   const read = Effect.fnUntraced(function* <A>(field: Field, schema: Schema.Codec<A, string>, rule: string) {
@@ -124,60 +173,21 @@ export class RegistrationConfig extends Context.Reference<RegistrationSettings>(
   /** {@link RegistrationConfig.layerConfigWith} with the library's defaults. */
   static readonly layerConfig = RegistrationConfig.layerConfigWith({})
 
+  /** The defaults of the library. */
+  static readonly defaults: RegistrationSettings = defaults
+
+  /** The variables that {@link RegistrationConfig.layerConfigWith} reads, each with the rule of its field. */
+  static readonly variables: ReadonlyArray<{
+    readonly field: keyof RegistrationSettings
+    readonly name: string
+    readonly rule: string
+  }> = Struct.keys(variables).map((field) => ({ field, name: variables[field], rule: rules[field].rule }))
+
   /** What is wrong with a configuration, in words; empty when nothing is. */
   static readonly problems = (settings: RegistrationSettings): ReadonlyArray<string> =>
     fields
       .filter((field) => rules[field].broken(settings))
       .map((field) => problem(field, rules[field].rule, settings[field]))
-}
-
-type Field = keyof typeof variables
-
-const problem = (field: Field, rule: string, found: unknown) =>
-  `${variables[field]} (${field}) must be ${rule}, but is ${Duration.isDuration(found) ? Duration.format(found) : Formatter.format(found)}`
-
-const isDurationFrom = (minimum: Duration.Duration) => (duration: Duration.Duration) =>
-  Duration.isFinite(duration) && Duration.isGreaterThanOrEqualTo(duration, minimum)
-const isPositive = isDurationFrom(Duration.nanos(1n))
-const isNotNegative = isDurationFrom(Duration.zero)
-
-const durationRule = `a duration such as "100 millis"`
-
-const rules: {
-  readonly [F in Field]: {
-    readonly rule: string
-    readonly broken: (settings: RegistrationSettings) => boolean
-  }
-} = {
-  maxRetries: {
-    rule: "a whole number, 0 or more",
-    broken: ({ maxRetries }) => !Number.isSafeInteger(maxRetries) || maxRetries < 0
-  },
-  baseBackoff: {
-    rule: "a finite duration, zero or more",
-    broken: ({ baseBackoff }) => !isNotNegative(baseBackoff)
-  },
-  maxBackoff: {
-    rule: "a finite duration, not under MUSTER_BASE_BACKOFF (baseBackoff)",
-    broken: ({ baseBackoff, maxBackoff }) =>
-      !isNotNegative(maxBackoff) || Duration.isLessThan(maxBackoff, baseBackoff)
-  },
-  jitter: {
-    rule: `"none", "equal" or "full"`,
-    broken: ({ jitter }) => !jitters.includes(jitter)
-  },
-  attemptTimeout: {
-    rule: "a finite duration above zero",
-    broken: ({ attemptTimeout }) => !isPositive(attemptTimeout)
-  },
-  deadline: {
-    rule: "a finite duration above zero, or left out",
-    broken: ({ deadline }) => deadline !== undefined && !isPositive(deadline)
-  },
-  batchConcurrency: {
-    rule: "a whole number, 1 or more",
-    broken: ({ batchConcurrency }) => !Number.isSafeInteger(batchConcurrency) || batchConcurrency < 1
-  }
 }
 
 const fields = Struct.keys(variables)

@@ -1,6 +1,7 @@
 /**
  * The routes of the service, as a client sees them.
  */
+import { version } from "../src/version.ts"
 import { Duration, Schema } from "effect"
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
 import { Service, worker } from "./ServiceProcess.ts"
@@ -279,7 +280,7 @@ describe("the system's routes", () => {
   it.each(["/healthz", "/readyz"])("%s answers ok", async (path) => {
     const { json, status } = await service.fetch(path)
     assert.strictEqual(status, 200)
-    assert.deepStrictEqual(json, { status: "ok" })
+    assert.deepStrictEqual(json, { status: "ok", version })
   })
 
   it("describes itself in OpenAPI 3.1", async () => {

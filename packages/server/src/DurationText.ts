@@ -29,3 +29,20 @@ export const parseDuration = (text: string): Option.Option<Duration.Duration> =>
     parseAnyDuration(text),
     (duration) => Duration.isFinite(duration) && Duration.isGreaterThan(duration, Duration.zero)
   )
+
+const inUnits = [
+  [Duration.days, "day"],
+  [Duration.hours, "hour"],
+  [Duration.minutes, "minute"],
+  [Duration.seconds, "second"]
+] as const
+
+/** A finite duration as it is written in a configuration, in the largest unit that it is a whole number of. */
+export const durationText = (duration: Duration.Duration): string => {
+  const millis = Duration.toMillis(duration)
+  for (const [unit, name] of inUnits) {
+    const amount = millis / Duration.toMillis(unit(1))
+    if (amount >= 1 && Number.isInteger(amount)) return `${amount} ${name}${amount === 1 ? "" : "s"}`
+  }
+  return `${millis} millis`
+}

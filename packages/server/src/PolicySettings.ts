@@ -1,5 +1,5 @@
 /**
- * The policies between the fleet and its scheduler, from the environment. The table in `docs/http-api.md` lists them.
+ * The policies between the fleet and its scheduler, from the environment.
  */
 import {
   AdaptiveConcurrency,
@@ -12,8 +12,10 @@ import {
   type RetryBudgetOptions,
   SchedulerPort
 } from "@muster/core"
+import { fleetDefaults } from "@muster/core/fleet"
 import { Duration, Effect, Layer, Schema } from "effect"
-import { off, orOff, positiveDuration, variable, wholeNumber } from "./Variables.ts"
+import { fleetVariables } from "./FleetSettings.ts"
+import { off, oneOf, orOff, positiveDuration, read, variable, wholeNumber } from "./Variables.ts"
 import { WrongUsage } from "./WrongUsage.ts"
 
 /** `undefined`: that policy is left out. */
@@ -38,44 +40,104 @@ const positive = Schema.FiniteFromString.check(Schema.isGreaterThan(0), Schema.i
 const share = Schema.FiniteFromString.check(Schema.isGreaterThan(0), Schema.isLessThanOrEqualTo(1))
 const ratio = Schema.FiniteFromString.check(Schema.isBetween({ minimum: 0, maximum: 100 }))
 
-export const resolvePolicies = Effect.fnUntraced(function* (
-  concurrency: number
-): Effect.fn.Return<PolicySettings, WrongUsage> {
-  const maxRate = yield* variable(
-    "MUSTER_MAX_RATE",
-    Schema.Union([Schema.Literals(["auto", off]), positive]),
-    "a number above 0, auto, or off",
-    "auto"
-  )
-  const rampFrom = yield* variable("MUSTER_RAMP_FROM", positive, "a number above 0", 50)
-  const retryRatio = yield* variable(
-    "MUSTER_RETRY_RATIO",
-    orOff(ratio),
-    "a number from 0 to 100, or off",
-    0.2
-  )
-  const minRetries = yield* variable("MUSTER_MIN_RETRIES", positive, "a number above 0", 10)
-  const batchMembers = yield* wholeNumber("MUSTER_BATCH_MEMBERS", 1, 10_000, 128)
-  const calls = yield* wholeNumber("MUSTER_CALLS", 1, 10_000, callsFor(concurrency))
-  const adaptive = yield* variable(
-    "MUSTER_ADAPTIVE_CONCURRENCY",
-    Schema.Literals(["on", off]),
-    "on or off",
-    "on"
-  )
-  const failureRate = yield* variable(
-    "MUSTER_CIRCUIT_FAILURE_RATE",
-    orOff(share),
-    "a share above 0 and at most 1, or off",
-    0.5
-  )
-  const openFor = yield* positiveDuration("MUSTER_CIRCUIT_OPEN_FOR", Duration.millis(500))
-  const maxOpenFor = yield* positiveDuration("MUSTER_CIRCUIT_MAX_OPEN_FOR", Duration.seconds(10))
-  if (Duration.isLessThan(maxOpenFor, openFor)) {
+/** What `MUSTER_CALLS` is where it is not set. */
+export const defaultCalls = Effect.map(read(fleetVariables.concurrency), callsFor)
+
+/** In the order in which they are shown. */
+export const policyVariables = {
+  calls: wholeNumber({
+    name: "MUSTER_CALLS",
+    description: "the most calls of the scheduler's interface at the same time, a batch being one",
+    minimum: 1,
+    maximum: 10_000,
+    fallback: callsFor(fleetDefaults.concurrency),
+    defaultText: "a quarter of `MUSTER_CONCURRENCY`, at least 4"
+  }),
+  adaptive: oneOf({
+    name: "MUSTER_ADAPTIVE_CONCURRENCY",
+    description: "whether fewer than that are made when the scheduler becomes slow",
+    values: ["on", off],
+    fallback: "on"
+  }),
+  batchMembers: wholeNumber({
+    name: "MUSTER_BATCH_MEMBERS",
+    description: "the most workers that are registered in one call; 1: no batches",
+    minimum: 1,
+    maximum: 10_000,
+    fallback: 128
+  }),
+  maxRate: variable({
+    name: "MUSTER_MAX_RATE",
+    description: "the most workers a second; `auto`: what the scheduler takes; `off`: no pacing",
+    schema: Schema.Union([Schema.Literals(["auto", off]), positive]),
+    rule: "a number above 0, auto, or off",
+    fallback: "auto"
+  }),
+  rampFrom: variable({
+    name: "MUSTER_RAMP_FROM",
+    description: "workers a second right after an outage",
+    schema: positive,
+    rule: "a number above 0",
+    fallback: 50
+  }),
+  retryRatio: variable({
+    name: "MUSTER_RETRY_RATIO",
+    description: "retries for each first attempt; `off`: as many as come",
+    schema: orOff(ratio),
+    rule: "a number from 0 to 100, or off",
+    fallback: 0.2
+  }),
+  minRetries: variable({
+    name: "MUSTER_MIN_RETRIES",
+    description: "retries a second besides",
+    schema: positive,
+    rule: "a number above 0",
+    fallback: 10
+  }),
+  failureRate: variable({
+    name: "MUSTER_CIRCUIT_FAILURE_RATE",
+    description:
+      "the share of the latest 20 calls that must fail for the circuit to open; `off`: none opens it",
+    schema: orOff(share),
+    rule: "a share above 0 and at most 1, or off",
+    fallback: 0.5
+  }),
+  openFor: positiveDuration({
+    name: "MUSTER_CIRCUIT_OPEN_FOR",
+    description: "how long it stays open at first; it doubles with each call that fails then",
+    fallback: Duration.millis(500)
+  }),
+  maxOpenFor: positiveDuration({
+    name: "MUSTER_CIRCUIT_MAX_OPEN_FOR",
+    description: "the longest that it stays open; not under `MUSTER_CIRCUIT_OPEN_FOR`",
+    fallback: Duration.seconds(10)
+  })
+}
+
+/** The rule that two variables have to keep together. */
+export const checkOpenFor = Effect.gen(function* (): Effect.fn.Return<void, WrongUsage> {
+  const longest = yield* read(policyVariables.maxOpenFor)
+  if (Duration.isLessThan(longest, yield* read(policyVariables.openFor))) {
     return yield* new WrongUsage({
       message: "MUSTER_CIRCUIT_MAX_OPEN_FOR must not be under MUSTER_CIRCUIT_OPEN_FOR"
     })
   }
+})
+
+export const resolvePolicies = Effect.fnUntraced(function* (
+  concurrency: number
+): Effect.fn.Return<PolicySettings, WrongUsage> {
+  yield* checkOpenFor
+  const maxRate = yield* read(policyVariables.maxRate)
+  const rampFrom = yield* read(policyVariables.rampFrom)
+  const retryRatio = yield* read(policyVariables.retryRatio)
+  const minRetries = yield* read(policyVariables.minRetries)
+  const batchMembers = yield* read(policyVariables.batchMembers)
+  const calls = yield* read(policyVariables.calls, callsFor(concurrency))
+  const adaptive = yield* read(policyVariables.adaptive)
+  const failureRate = yield* read(policyVariables.failureRate)
+  const openFor = yield* read(policyVariables.openFor)
+  const maxOpenFor = yield* read(policyVariables.maxOpenFor)
   return {
     retryBudget: retryRatio === off ? undefined : { ratio: retryRatio, minPerSecond: minRetries },
     pacing: maxRate === off ? undefined : { rampFrom, ...(maxRate === "auto" ? {} : { maxRate }) },

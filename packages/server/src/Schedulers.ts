@@ -3,12 +3,13 @@
  * through here, so that all of them know the same ones. An adapter is loaded when it is named.
  */
 import { EmbeddedScheduler, SchedulerPort } from "@muster/core"
-import { Config, Effect, FileSystem, Layer, Option, Redacted, Schema } from "effect"
+import { Effect, FileSystem, Layer, Option, Redacted, Schema } from "effect"
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import type { EtcdUser } from "./schedulers/Etcd.ts"
 import type { TlsOptions } from "./schedulers/Grpc.ts"
 import type { InvalidSchedulerOptions } from "./schedulers/InvalidSchedulerOptions.ts"
-import { variable } from "./Variables.ts"
+import { schedulerVariables } from "./SchedulerVariables.ts"
+import { read, type Variable } from "./Variables.ts"
 import { WrongUsage } from "./WrongUsage.ts"
 
 /** The scheduler that is used where none is named. */
@@ -42,10 +43,16 @@ export const slurmConfDescription =
 export const schedulerLayer = (
   spec: string,
   { slurmConf }: SchedulerSettings = {}
-): Layer.Layer<SchedulerPort, WrongUsage> => {
+): Layer.Layer<SchedulerPort, WrongUsage> => Layer.unwrap(resolveScheduler(spec, { slurmConf }))
+
+/** The same, as far as it can be said without building it: whether `spec` and its variables make sense. */
+export const resolveScheduler = (
+  spec: string,
+  { slurmConf }: SchedulerSettings = {}
+): Effect.Effect<Layer.Layer<SchedulerPort, WrongUsage>, WrongUsage> => {
   if (spec === "slurm") return slurm(slurmConf)
   if (slurmConf !== undefined) return refuse("--slurm-conf is for --scheduler slurm")
-  if (spec === defaultScheduler) return EmbeddedScheduler.layer
+  if (spec === defaultScheduler) return Effect.succeed(EmbeddedScheduler.layer)
   const [, scheme = "", rest = ""] = /^([a-z+]+):\/\/(.*)$/.exec(spec) ?? []
   const adapter = adapters.get(scheme)
   return adapter === undefined
@@ -56,7 +63,10 @@ export const schedulerLayer = (
 }
 
 /** From what stands after the `//` to the scheduler. */
-type Adapter = (rest: string, spec: string) => Layer.Layer<SchedulerPort, WrongUsage>
+type Adapter = (
+  rest: string,
+  spec: string
+) => Effect.Effect<Layer.Layer<SchedulerPort, WrongUsage>, WrongUsage>
 
 /** Where a scheduler on the network is, and how it is spoken to. */
 interface Endpoint {
@@ -74,13 +84,11 @@ const at =
   ) =>
   (isEncrypted: boolean): Adapter =>
   (rest, spec) =>
-    Layer.unwrap(
-      Effect.gen(function* () {
-        const addresses = yield* parseAddresses(rest, spec)
-        const tls = isEncrypted ? yield* tlsFromVariables : undefined
-        return invalidOptionsAreUsage(yield* make({ addresses, tls }, spec))
-      })
-    )
+    Effect.gen(function* () {
+      const addresses = yield* parseAddresses(rest, spec)
+      const tls = isEncrypted ? yield* tlsFromVariables : undefined
+      return invalidOptionsAreUsage(yield* make({ addresses, tls }, spec))
+    })
 
 const grpc = at((endpoint) =>
   Effect.map(
@@ -104,49 +112,41 @@ const hwp = at(
         message: `--scheduler (MUSTER_SCHEDULER) ${quoted(spec)} takes no tokens: MUSTER_HODEI_TOKEN_FILE and MUSTER_HODEI_TOKEN_COMMAND are for hodei://`
       })
     }
-    const unregister = yield* variable(
-      "MUSTER_HODEI_HWP_UNREGISTER",
-      HwpUnregister,
-      "reject or leave",
-      "reject"
-    )
+    const unregister = yield* read(schedulerVariables.hwpUnregister)
     const { layerHwp } = yield* Effect.promise(() => import("./schedulers/Hodei.ts"))
     return layerHwp({ ...endpoint, unregister })
   })
 )
 
-const HwpUnregister = Schema.Literals(["reject", "leave"])
-
 const etcd =
   (isEncrypted: boolean): Adapter =>
   (rest, spec) =>
-    Layer.unwrap(
-      Effect.gen(function* () {
-        const { parseEtcdAddress } = yield* Effect.promise(() => import("./schedulers/etcd/EtcdAddress.ts"))
-        const { layer } = yield* Effect.promise(() => import("./schedulers/Etcd.ts"))
-        const { hosts, ...options } = yield* Effect.mapError(
-          Effect.fromResult(parseEtcdAddress(rest)),
-          (rule) => new WrongUsage({ message: `--scheduler (MUSTER_SCHEDULER) ${quoted(spec)}: ${rule}` })
-        )
-        const addresses = yield* parseAddresses(hosts, spec)
-        const tls = isEncrypted ? yield* tlsFromVariables : undefined
-        const user = yield* userFromVariables
-        return invalidOptionsAreUsage(layer({ addresses, tls, user, ...options }))
-      })
-    )
+    Effect.gen(function* () {
+      const { parseEtcdAddress } = yield* Effect.promise(() => import("./schedulers/etcd/EtcdAddress.ts"))
+      const { layer } = yield* Effect.promise(() => import("./schedulers/Etcd.ts"))
+      const { hosts, ...options } = yield* Effect.mapError(
+        Effect.fromResult(parseEtcdAddress(rest)),
+        (rule) => new WrongUsage({ message: `--scheduler (MUSTER_SCHEDULER) ${quoted(spec)}: ${rule}` })
+      )
+      const addresses = yield* parseAddresses(hosts, spec)
+      const tls = isEncrypted ? yield* tlsFromVariables : undefined
+      const user = yield* userFromVariables
+      return invalidOptionsAreUsage(layer({ addresses, tls, user, ...options }))
+    })
 
 const slurm = (conf: string | undefined) =>
-  Layer.unwrap(
-    Effect.gen(function* () {
-      const inherited = yield* textOf("SLURM_CONF")
-      const { layer } = yield* Effect.promise(() => import("./schedulers/Slurm.ts"))
-      return layer({ conf: conf ?? inherited }).pipe(
-        Layer.catchTag("InvalidSlurmOptions", ({ message, option }) =>
+  Effect.gen(function* () {
+    const inherited = yield* read(schedulerVariables.slurmConf)
+    const { layer } = yield* Effect.promise(() => import("./schedulers/Slurm.ts"))
+    return layer({ conf: conf ?? inherited }).pipe(
+      Layer.catchTag("InvalidSlurmOptions", ({ message, option }) =>
+        Layer.effect(
+          SchedulerPort,
           refuse(`${option === "conf" ? "--slurm-conf (SLURM_CONF)" : "--scheduler slurm:"} ${message}`)
         )
       )
-    })
-  )
+    )
+  })
 
 const adapters: ReadonlyMap<string, Adapter> = new Map([
   ["grpc", grpc(false)],
@@ -164,7 +164,7 @@ const known = `"${defaultScheduler}", "slurm", grpc://HOST:PORT, etcd://HOST:POR
 /** A user and a password have no place in it; where they were given all the same, they are not repeated. */
 const quoted = (spec: string) => JSON.stringify(spec.replace(/\/\/.*@/, "//…@").slice(0, 100))
 
-const refuse = (message: string) => Layer.effect(SchedulerPort, Effect.fail(new WrongUsage({ message })))
+const refuse = (message: string) => Effect.fail(new WrongUsage({ message }))
 
 const invalidOptionsAreUsage = <A>(
   layer: Layer.Layer<A, InvalidSchedulerOptions>
@@ -193,10 +193,10 @@ const parseAddresses = (rest: string, spec: string): Effect.Effect<ReadonlyArray
 
 /** `MUSTER_SCHEDULER_CA`, `_CERT` and `_KEY` name files, PEM; `_SERVER_NAME` is the name in the certificate. */
 const tlsFromVariables = Effect.gen(function* () {
-  const ca = yield* fileOf("MUSTER_SCHEDULER_CA")
-  const cert = yield* fileOf("MUSTER_SCHEDULER_CERT")
-  const key = yield* fileOf("MUSTER_SCHEDULER_KEY")
-  const serverName = yield* textOf("MUSTER_SCHEDULER_SERVER_NAME")
+  const ca = yield* fileOf(schedulerVariables.ca)
+  const cert = yield* fileOf(schedulerVariables.cert)
+  const key = yield* fileOf(schedulerVariables.key)
+  const serverName = yield* read(schedulerVariables.serverName)
   if ((cert === undefined) !== (key === undefined)) {
     return yield* new WrongUsage({ message: "MUSTER_SCHEDULER_CERT and MUSTER_SCHEDULER_KEY go together" })
   }
@@ -208,8 +208,8 @@ const tlsFromVariables = Effect.gen(function* () {
  * its arguments, with spaces between, or as an array in JSON.
  */
 const tokenFromVariables = Effect.gen(function* () {
-  const file = yield* textOf("MUSTER_HODEI_TOKEN_FILE")
-  const command = yield* textOf("MUSTER_HODEI_TOKEN_COMMAND")
+  const file = yield* read(schedulerVariables.tokenFile)
+  const command = yield* read(schedulerVariables.tokenCommand)
   if (file !== undefined && command !== undefined) {
     return yield* new WrongUsage({
       message: "MUSTER_HODEI_TOKEN_FILE and MUSTER_HODEI_TOKEN_COMMAND exclude each other"
@@ -240,9 +240,9 @@ const decodeCommand = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Ar
  * read when Muster signs in, so that a new password needs no restart.
  */
 const userFromVariables = Effect.gen(function* (): Effect.fn.Return<EtcdUser | undefined, WrongUsage> {
-  const name = yield* textOf("MUSTER_SCHEDULER_USER")
-  const password = yield* textOf("MUSTER_SCHEDULER_PASSWORD")
-  const file = yield* textOf("MUSTER_SCHEDULER_PASSWORD_FILE")
+  const name = yield* read(schedulerVariables.user)
+  const password = yield* read(schedulerVariables.password)
+  const file = yield* read(schedulerVariables.passwordFile)
   if (name === undefined && password === undefined && file === undefined) return undefined
   if (name === undefined || (password === undefined) === (file === undefined)) {
     return yield* new WrongUsage({
@@ -252,23 +252,17 @@ const userFromVariables = Effect.gen(function* (): Effect.fn.Return<EtcdUser | u
   }
   if (password !== undefined) return { name, password: Redacted.make(password) }
   // Whether it can be read is better known now than later.
-  yield* fileOf("MUSTER_SCHEDULER_PASSWORD_FILE")
+  yield* fileOf(schedulerVariables.passwordFile)
   return { name, password: { file: file ?? "" } }
 })
 
-const textOf = (name: string): Effect.Effect<string | undefined, WrongUsage> =>
-  Config.option(Config.String(name)).pipe(
-    Effect.map((text) => Option.getOrUndefined(text) || undefined),
-    Effect.mapError(({ message }) => new WrongUsage({ message }))
-  )
-
-const fileOf = Effect.fnUntraced(function* (name: string) {
-  const path = yield* textOf(name)
+const fileOf = Effect.fnUntraced(function* (variable: Variable<string | undefined>) {
+  const path = yield* read(variable)
   if (path === undefined) return undefined
   return yield* FileSystem.FileSystem.pipe(
     Effect.flatMap((files) => files.readFileString(path)),
     Effect.mapError(
-      (error) => new WrongUsage({ message: `${name}: ${path} cannot be read: ${error.message}` })
+      (error) => new WrongUsage({ message: `${variable.name}: ${path} cannot be read: ${error.message}` })
     ),
     Effect.provide(NodeFileSystem.layer)
   )

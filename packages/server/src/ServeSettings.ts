@@ -8,7 +8,7 @@ import { resolveFleetOptions } from "./FleetSettings.ts"
 import { type PolicySettings, resolvePolicies } from "./PolicySettings.ts"
 import { defaultScheduler } from "./Schedulers.ts"
 import { defaultStore } from "./store/Stores.ts"
-import { positiveDuration, variable } from "./Variables.ts"
+import { positiveDuration, read, type Variable, variable } from "./Variables.ts"
 import type { WrongUsage } from "./WrongUsage.ts"
 
 export interface ServeSettings {
@@ -36,40 +36,65 @@ export interface ServeFlags {
 
 export const maximumPort = 65_535
 
-const text = Schema.String.check(Schema.isMinLength(1))
+const nonEmpty = Schema.String.check(Schema.isMinLength(1))
 
-const port = Schema.FiniteFromString.check(
-  Schema.isInt(),
-  Schema.isBetween({ minimum: 0, maximum: maximumPort })
-)
+/** In the order in which they are shown. */
+export const serviceVariables = {
+  host: variable({
+    name: "MUSTER_HOST",
+    flag: "host",
+    description: "the address to listen on",
+    schema: nonEmpty,
+    rule: "a host name or an IP address",
+    fallback: "127.0.0.1"
+  }),
+  port: variable({
+    name: "MUSTER_PORT",
+    flag: "port",
+    description: "the port to listen on; 0: any that is free",
+    schema: Schema.FiniteFromString.check(
+      Schema.isInt(),
+      Schema.isBetween({ minimum: 0, maximum: maximumPort })
+    ),
+    rule: `a port, a whole number from 0 to ${maximumPort}`,
+    fallback: 7070
+  }),
+  scheduler: variable({
+    name: "MUSTER_SCHEDULER",
+    flag: "scheduler",
+    description: "the scheduler that workers are registered with",
+    schema: nonEmpty,
+    rule: `the name of a scheduler, such as ${defaultScheduler}`,
+    fallback: defaultScheduler
+  }),
+  store: variable({
+    name: "MUSTER_STORE",
+    flag: "store",
+    description: "where the fleet is kept: a file, `postgres://…`, or `memory`, which forgets it",
+    schema: nonEmpty,
+    rule: "memory, a file or a postgres:// address",
+    fallback: defaultStore
+  }),
+  shutdownTimeout: positiveDuration({
+    name: "MUSTER_SHUTDOWN_TIMEOUT",
+    description: "how long work in flight may take to end once the service is told to stop",
+    fallback: Duration.seconds(10)
+  })
+}
 
 export const resolveSettings = Effect.fnUntraced(function* (
   flags: ServeFlags
 ): Effect.fn.Return<ServeSettings, WrongUsage> {
-  const over = <A>(flag: Option.Option<A>, otherwise: Effect.Effect<A, WrongUsage>) =>
-    Option.match(flag, { onSome: Effect.succeed, onNone: () => otherwise })
+  const over = <A>(flag: Option.Option<A>, otherwise: Variable<A>) =>
+    Option.match(flag, { onSome: Effect.succeed, onNone: () => read(otherwise) })
   const fleet = yield* resolveFleetOptions
   const settings: ServeSettings = {
-    host: yield* over(flags.host, variable("MUSTER_HOST", text, "a host name or an IP address", "127.0.0.1")),
-    port: yield* over(
-      flags.port,
-      variable("MUSTER_PORT", port, `a port, a whole number from 0 to ${maximumPort}`, 7070)
-    ),
-    scheduler: yield* over(
-      flags.scheduler,
-      variable(
-        "MUSTER_SCHEDULER",
-        text,
-        `the name of a scheduler, such as ${defaultScheduler}`,
-        defaultScheduler
-      )
-    ),
+    host: yield* over(flags.host, serviceVariables.host),
+    port: yield* over(flags.port, serviceVariables.port),
+    scheduler: yield* over(flags.scheduler, serviceVariables.scheduler),
     slurmConf: Option.getOrUndefined(flags.slurmConf ?? Option.none()),
-    store: yield* over(
-      flags.store,
-      variable("MUSTER_STORE", text, "memory, a file or a postgres:// address", defaultStore)
-    ),
-    shutdownTimeout: yield* positiveDuration("MUSTER_SHUTDOWN_TIMEOUT", Duration.seconds(10)),
+    store: yield* over(flags.store, serviceVariables.store),
+    shutdownTimeout: yield* read(serviceVariables.shutdownTimeout),
     fleet,
     policies: yield* resolvePolicies(fleet.concurrency)
   }

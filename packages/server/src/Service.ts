@@ -8,6 +8,7 @@ import { Fleet, type FleetOptions, type FleetStore } from "@muster/core/fleet"
 import type { CannotListen } from "./http/CannotListen.ts"
 import { type HttpService, startHttpService } from "./http/HttpService.ts"
 import { SchedulerName } from "./http/SchedulerName.ts"
+import { registrationFallback } from "./configuration/RegistrationVariables.ts"
 import { Lifecycle } from "./Lifecycle.ts"
 import { policiesLayer } from "./PolicySettings.ts"
 import { schedulerLayer } from "./Schedulers.ts"
@@ -65,7 +66,7 @@ const fleetLayer = (options: FleetOptions) =>
     )
   )
 
-const registrationConfig = wrongConfigurationIsUsage(RegistrationConfig.layerConfigWith({ jitter: "full" }))
+const registrationConfig = wrongConfigurationIsUsage(RegistrationConfig.layerConfigWith(registrationFallback))
 
 /** One line that says where the service is and what it was told. */
 const announce = Effect.fnUntraced(function* (settings: ServeSettings, url: string) {

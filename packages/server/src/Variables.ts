@@ -1,49 +1,141 @@
 /**
- * Variables of the environment, each with the rule that it has to meet.
+ * Variables of the environment. Each is declared once, with its rule, its default and what it is for: what reads it,
+ * `muster config` and the tables of `docs/operate.md` all go by that.
  */
 import { Config, Duration, Effect, Option, Schema } from "effect"
+import { durationText } from "./DurationText.ts"
 import { WrongUsage } from "./WrongUsage.ts"
 
-/** A variable, or its default where it is not set or empty. */
-export const variable = <A>(name: string, schema: Schema.Codec<A, string>, rule: string, fallback: A) =>
-  Effect.gen(function* () {
-    const given = yield* Config.option(Config.String(name))
-    if (Option.isNone(given) || given.value === "") return fallback
-    return yield* Schema.decodeEffect(schema)(given.value)
-  }).pipe(Effect.mapError(() => new WrongUsage({ message: `${name} must be ${rule}` })))
+/** A variable, whatever it holds. */
+export interface AnyVariable {
+  readonly name: string
+  /** What it is for, in words. */
+  readonly description: string
+  /** What it must be, as it stands after "must be". */
+  readonly rule: string
+  /** Its default in words. */
+  readonly defaultText: string
+  /** Nothing of its value is ever shown. */
+  readonly isSecret: boolean
+  /** The flag that goes before it, without its hyphens. */
+  readonly flag: string | undefined
+  /** The value of a text as it may be shown; `None` where it breaks the rule. */
+  readonly check: (text: string) => Option.Option<string>
+}
+
+/** A variable whose values are of type `A`. */
+export interface Variable<A> extends AnyVariable {
+  readonly fallback: A
+  readonly decode: (text: string) => Option.Option<A>
+}
+
+interface Declaration<A> {
+  readonly name: string
+  readonly description: string
+  readonly fallback: A
+  /** Where the default is better said in other words than those of a value. */
+  readonly defaultText?: string | undefined
+  readonly isSecret?: boolean | undefined
+  readonly flag?: string | undefined
+}
 
 /** What switches something off. */
 export const off = "off"
 
+const showValue = (value: unknown): string => {
+  if (Duration.isDuration(value)) return Duration.isFinite(value) ? durationText(value) : off
+  return typeof value === "string" || typeof value === "number" ? String(value) : ""
+}
+
+const declare = <A>(
+  { defaultText, fallback, flag, isSecret = false, ...declared }: Declaration<A>,
+  rule: string,
+  decode: (text: string) => Option.Option<A>
+): Variable<A> => ({
+  ...declared,
+  rule,
+  fallback,
+  flag,
+  isSecret,
+  decode,
+  defaultText: defaultText ?? showValue(fallback),
+  check: (text) => Option.map(decode(text), showValue)
+})
+
+export const variable = <A>(
+  declaration: Declaration<NoInfer<A>> & {
+    readonly rule: string
+    readonly schema: Schema.Codec<A, string>
+  }
+): Variable<A> => {
+  const { rule, schema, ...declared } = declaration
+  return declare(declared, rule, Schema.decodeOption(schema))
+}
+
+/** One of some words, written in capitals or not. */
+export const oneOf = <const A extends string>(
+  declaration: Declaration<NoInfer<A>> & { readonly values: readonly [A, ...ReadonlyArray<A>] }
+): Variable<A> => {
+  const { values, ...declared } = declaration
+  const rule = values.length === 2 ? values.join(" or ") : `one of ${values.join(", ")}`
+  return declare(declared, rule, (text) =>
+    Option.fromUndefinedOr(values.find((value) => value.toLowerCase() === text.toLowerCase()))
+  )
+}
+
+/** Text that is not empty, or nothing. */
+export const text = (
+  declaration: Omit<Declaration<undefined>, "fallback"> & { readonly rule: string }
+): Variable<string | undefined> =>
+  declare({ ...declaration, fallback: undefined }, declaration.rule, (given) => Option.some(given))
+
 export const orOff = <A>(schema: Schema.Codec<A, string>) => Schema.Union([Schema.Literal(off), schema])
 
-export const wholeNumber = (name: string, minimum: number, maximum: number, fallback: number) =>
-  variable(
-    name,
-    Schema.FiniteFromString.check(Schema.isInt(), Schema.isBetween({ minimum, maximum })),
-    `a whole number from ${minimum} to ${maximum}`,
-    fallback
-  )
+/** A whole number from `minimum` to `maximum`. */
+export const wholeNumber = (
+  declaration: Declaration<number> & { readonly minimum: number; readonly maximum: number }
+): Variable<number> => {
+  const { maximum, minimum, ...declared } = declaration
+  return variable({
+    ...declared,
+    schema: Schema.FiniteFromString.check(Schema.isInt(), Schema.isBetween({ minimum, maximum })),
+    rule: `a whole number from ${minimum} to ${maximum}`
+  })
+}
 
 const isPositive = (duration: Duration.Duration) =>
   Duration.isFinite(duration) && Duration.isGreaterThan(duration, Duration.zero)
 
-const PositiveDuration = Schema.DurationFromString.check(Schema.makeFilter(isPositive))
+const decodeDuration = Schema.decodeOption(Schema.DurationFromString.check(Schema.makeFilter(isPositive)))
 
-export const positiveDuration = (name: string, fallback: Duration.Duration) =>
-  variable(name, PositiveDuration, `a duration above zero, such as "10 seconds"`, fallback)
-
-const decodeDuration = Schema.decodeUnknownOption(PositiveDuration)
+export const positiveDuration = (declaration: Declaration<Duration.Duration>): Variable<Duration.Duration> =>
+  declare(declaration, `a duration above zero, such as "10 seconds"`, decodeDuration)
 
 /** A duration, or `off`, which is an infinite one. */
-export const durationOrOff = (name: string, fallback: Duration.Duration) =>
-  Effect.gen(function* () {
-    const given = yield* Config.option(Config.String(name)).pipe(Effect.orElseSucceed(() => Option.none()))
-    if (Option.isNone(given) || given.value === "") return fallback
-    if (given.value.toLowerCase() === off) return Duration.infinity
-    const message = `${name} must be a duration above zero, such as "10 seconds", or off`
-    return yield* Effect.mapError(
-      Effect.fromOption(decodeDuration(given.value)),
-      () => new WrongUsage({ message })
+export const durationOrOff = (declaration: Declaration<Duration.Duration>): Variable<Duration.Duration> =>
+  declare(declaration, `a duration above zero, such as "10 seconds", or off`, (text) =>
+    text.toLowerCase() === off ? Option.some(Duration.infinity) : decodeDuration(text)
+  )
+
+/** What the environment says, where it says anything. */
+export const given = (name: string): Effect.Effect<Option.Option<string>> =>
+  Config.option(Config.String(name)).pipe(
+    Effect.map(Option.filter((text) => text !== "")),
+    Effect.orElseSucceed(() => Option.none())
+  )
+
+/** A variable's value, or its default where it is not set or empty. */
+export const read = <A>(
+  variable: Variable<A>,
+  fallback: A = variable.fallback
+): Effect.Effect<A, WrongUsage> =>
+  Effect.flatMap(given(variable.name), (text) => {
+    if (Option.isNone(text)) return Effect.succeed(fallback)
+    return Effect.mapError(
+      Effect.fromOption(variable.decode(text.value)),
+      () => new WrongUsage({ message: broken(variable) })
     )
   })
+
+/** What is wrong with a variable that breaks its rule. Its value is not repeated: it may be a secret. */
+export const broken = ({ name, rule }: AnyVariable): string => `${name} must be ${rule}`

@@ -3,13 +3,13 @@
  * asked for failed, 2 wrong usage, 130 and 143 interrupted by SIGINT and SIGTERM.
  */
 import * as NodeServices from "@effect/platform-node/NodeServices"
-import { Cause, Config, Console, Effect, Exit, Layer, Option, References, Runtime } from "effect"
+import { Cause, Console, Effect, Exit, Layer, Runtime } from "effect"
 import { CliError, Command } from "effect/cli"
 import { serve } from "./commands/serve.ts"
+import { logLevelLayer } from "./LogLevel.ts"
 import { ProcessSignals } from "./Termination.ts"
 import { printable } from "./TerminalText.ts"
 import { version } from "./version.ts"
-import { WrongUsage } from "./WrongUsage.ts"
 
 const muster = Command.make("muster").pipe(
   Command.withDescription(
@@ -25,7 +25,10 @@ const commands = {
   workers: async () => (await import("./commands/workers.ts")).workers,
   why: async () => (await import("./commands/why.ts")).why,
   "dead-letters": async () => (await import("./commands/deadLetters.ts")).deadLetters,
-  scheduler: async () => (await import("./commands/scheduler.ts")).scheduler
+  scheduler: async () => (await import("./commands/scheduler.ts")).scheduler,
+  config: async () => (await import("./commands/config.ts")).config,
+  export: async () => (await import("./commands/export.ts")).exportCommand,
+  import: async () => (await import("./commands/import.ts")).importCommand
 }
 
 const isCommand = (name: string | undefined): name is keyof typeof commands =>
@@ -40,17 +43,9 @@ const runCommand = (args: ReadonlyArray<string>) => {
   )
 }
 
-const levels = ["All", "Trace", "Debug", "Info", "Warn", "Error", "Fatal", "None"] as const
-
-const logLevel: Layer.Layer<never, WrongUsage> = Layer.unwrap(
-  Effect.gen(function* () {
-    const given = yield* Config.option(Config.String("MUSTER_LOG_LEVEL")).pipe(Effect.orDie)
-    if (Option.isNone(given)) return Layer.empty
-    const level = levels.find((level) => level.toLowerCase() === given.value.toLowerCase())
-    if (level !== undefined) return Layer.succeed(References.MinimumLogLevel, level)
-    return yield* new WrongUsage({ message: `MUSTER_LOG_LEVEL must be one of ${levels.join(", ")}` })
-  })
-)
+/** The commands that look for what is wrong with the configuration do not fail for it before they have begun. */
+const logLevel = ([name]: ReadonlyArray<string>) =>
+  name === "config" ? Layer.catch(logLevelLayer, () => Layer.empty) : logLevelLayer
 
 /** Tells, on standard error, what kept a command from succeeding. Wrong usage of flags has been told already. */
 const explain = (cause: Cause.Cause<unknown>): Effect.Effect<void> => {
@@ -90,7 +85,7 @@ export const main = (args: ReadonlyArray<string>): void => {
     fiber.addObserver((exit) => teardown(exit, (code) => process.exit(code)))
   })
   runCommand(args).pipe(
-    Effect.provide(Layer.mergeAll(NodeServices.layer, logLevel, signals.layer)),
+    Effect.provide(Layer.mergeAll(NodeServices.layer, logLevel(args), signals.layer)),
     Effect.tapCause(explain),
     run({
       disableErrorReporting: true,

@@ -3,6 +3,8 @@
  * any other, with a generation of its own above the one that it had, so that the scheduler takes it over everything
  * that it heard before.
  */
+import { Duration } from "effect"
+import { ticksPerMilli } from "../Generation.ts"
 import type { Worker } from "../Worker.ts"
 import type { WorkerId } from "../WorkerId.ts"
 import type { Draft } from "./Draft.ts"
@@ -40,6 +42,15 @@ export interface RestoredWorker {
   readonly lastError: Failure | undefined
   readonly lastEvent: EventPlace | undefined
 }
+
+const furthestAhead = Duration.days(365)
+
+/**
+ * The largest generation that is taken from elsewhere at `now`: that of a year later. One that is further ahead would
+ * use up those of the years between, and after the last safe integer no change could be told from another.
+ */
+export const furthestGeneration = (now: number): number =>
+  Math.min(Number.MAX_SAFE_INTEGER, (now + Duration.toMillis(furthestAhead)) * ticksPerMilli)
 
 /** Whether the fleet knows a worker in this state or a newer one. */
 export const isKept = (

@@ -1,7 +1,8 @@
 /**
  * Where a running Muster service is, as commands are told.
  */
-import { Config, Effect, Option } from "effect"
+import { Effect, Option } from "effect"
+import { read, text } from "../Variables.ts"
 import { WrongUsage } from "../WrongUsage.ts"
 
 /** Where `muster serve` listens if nothing else is said. */
@@ -24,17 +25,21 @@ export const parseAddress = (address: string, name = "--server"): Effect.Effect<
     }
   })
 
+export const serverVariable = text({
+  name: "MUSTER_SERVER",
+  flag: "server",
+  description: "the service that the commands ask which look at a running one",
+  rule: `the address of a service, such as ${defaultAddress}`,
+  defaultText: defaultAddress
+})
+
 /** The address that `--server` says, or else `MUSTER_SERVER`, or else {@link defaultAddress}. */
 export const serviceAddress = (flag: Option.Option<string>): Effect.Effect<string, WrongUsage> =>
   Option.match(flag, {
     onSome: (address) => parseAddress(address),
     onNone: () =>
-      Config.String("MUSTER_SERVER").pipe(
-        Config.withDefault(defaultAddress),
-        Effect.orDie,
-        Effect.flatMap((address) =>
-          address === "" ? Effect.succeed(defaultAddress) : parseAddress(address, "MUSTER_SERVER")
-        )
+      Effect.flatMap(read(serverVariable), (address) =>
+        address === undefined ? Effect.succeed(defaultAddress) : parseAddress(address, serverVariable.name)
       )
   })
 

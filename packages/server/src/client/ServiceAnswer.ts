@@ -39,7 +39,7 @@ class AnswerTooLong extends Schema.TaggedError<AnswerTooLong>("@muster/server/An
 export const longestAnswer = 64 * 2 ** 20
 const longestProblem = 2 ** 20
 
-export const bounded = <E>(stream: Stream.Stream<Uint8Array, E>, maximum: number) =>
+export const bounded = <E, R>(stream: Stream.Stream<Uint8Array, E, R>, maximum: number) =>
   Stream.suspend(() => {
     let received = 0
     return Stream.tap(stream, (bytes) =>

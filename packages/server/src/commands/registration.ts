@@ -4,12 +4,13 @@
 import { MicroBatching, RegistrationConfig, WorkerRegistration } from "@muster/core"
 import { Config, Effect, Layer, Logger, Option, References } from "effect"
 import { GlobalFlag } from "effect/cli"
+import { registrationFallback } from "../configuration/RegistrationVariables.ts"
 import { defaultScheduler, schedulerLayer, type SchedulerSettings } from "../Schedulers.ts"
 import { WrongUsage, wrongConfigurationIsUsage } from "../WrongUsage.ts"
 
 /** The environment's configuration. The number of workers in flight that a flag asks for comes before it. */
 export const configuration = (concurrency: number | undefined) => {
-  const environment = RegistrationConfig.layerConfigWith({ jitter: "full" })
+  const environment = RegistrationConfig.layerConfigWith(registrationFallback)
   return concurrency === undefined
     ? environment
     : Layer.effect(

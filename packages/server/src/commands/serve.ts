@@ -10,7 +10,8 @@ import { Port } from "./Port.ts"
 import { resolveOtlp } from "../otlp/OtlpSettings.ts"
 import { serviceTelemetry } from "./serviceTelemetry.ts"
 
-const flags = {
+/** What `muster serve` is told, and what `muster config` and `muster doctor` look at in its place. */
+export const serveFlags = {
   host: Flag.String("host").pipe(
     Flag.withMetavar("HOST"),
     Flag.withDescription("The address to listen on (MUSTER_HOST); 127.0.0.1 if not given"),
@@ -45,7 +46,7 @@ const flags = {
 
 export const serve = Command.make(
   "serve",
-  flags,
+  serveFlags,
   Effect.fnUntraced(function* (flags) {
     const settings = yield* resolveSettings(flags)
     const otlp = yield* resolveOtlp
@@ -56,7 +57,7 @@ export const serve = Command.make(
   Command.withDescription(
     "Runs the service: an HTTP API that takes workers in and keeps the scheduler in step with them. " +
       "What was accepted is carried out whatever happens to the process. There are some thirty more variables, " +
-      "from MUSTER_ATTEMPT_TIMEOUT to MUSTER_UNKNOWN_WORKERS: docs/http-api.md lists them."
+      "from MUSTER_ATTEMPT_TIMEOUT to MUSTER_UNKNOWN_WORKERS: muster config lists them."
   ),
   Command.withExamples([
     { command: "muster serve", description: "Listen on http://127.0.0.1:7070 with the embedded scheduler" },

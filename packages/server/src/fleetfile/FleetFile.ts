@@ -31,7 +31,7 @@ export interface OpenOptions {
 }
 
 /** The name that stands for standard input. */
-const standardInput = "-"
+export const standardInput = "-"
 
 /** Opens a file, or standard input for `-`, and finds out its format. */
 export const open = Effect.fnUntraced(function* (
@@ -130,7 +130,7 @@ const read = (
 }
 
 /** The size of a regular file; of a pipe or a device it says nothing about what will come. */
-const sizeOf = Effect.fnUntraced(function* (path: string) {
+export const sizeOf = Effect.fnUntraced(function* (path: string) {
   if (path === standardInput) return undefined
   const fs = yield* FileSystem.FileSystem
   const info = yield* fs.stat(path).pipe(Effect.mapError(unreadableFile(path)))
@@ -140,7 +140,8 @@ const sizeOf = Effect.fnUntraced(function* (path: string) {
   return info.type === "File" ? Number(info.size) : undefined
 })
 
-const bytesOf = Effect.fnUntraced(function* (path: string, isRegular: boolean) {
+/** What a file holds, or what standard input brings for `-`; `isRegular`: its size is known. */
+export const bytesOf = Effect.fnUntraced(function* (path: string, isRegular: boolean) {
   if (path === standardInput) return (yield* Stdio.Stdio).stdin
   if (isRegular) return (yield* FileSystem.FileSystem).stream(path)
   // FileSystem reads at positions, which a named pipe or `<(command)` does not have.
@@ -183,7 +184,7 @@ const isUtf16 = ([first]: ReadonlyArray<Uint8Array>): boolean =>
   first !== undefined &&
   ((first[0] === 0xff && first[1] === 0xfe) || (first[0] === 0xfe && first[1] === 0xff))
 
-const unreadableFile = (name: string) => (error: PlatformError.PlatformError) => {
+export const unreadableFile = (name: string) => (error: PlatformError.PlatformError) => {
   const reasons: Readonly<Record<string, string>> = {
     NotFound: "there is no such file",
     PermissionDenied: "permission denied"

@@ -3,7 +3,7 @@
  * from here.
  */
 import { Worker } from "@muster/core"
-import { Schema } from "effect"
+import { Schema, SchemaGetter } from "effect"
 import {
   HttpApi,
   HttpApiEndpoint,
@@ -14,6 +14,7 @@ import {
 } from "effect/http-api"
 import { version } from "../version.ts"
 import { Phase, Priority } from "@muster/core/fleet"
+import { ExportLine } from "../export/ExportFormat.ts"
 import { IdempotencyKey } from "./RequestKeys.ts"
 import { BinaryEvent, StructuredEvent } from "./CloudEvents.ts"
 import { HttpLimits } from "./HttpLimits.ts"
@@ -47,6 +48,7 @@ import {
   EventResults,
   Health,
   HeldWorkerPage,
+  ImportResult,
   LeaseView,
   PhaseEventView,
   MetricsText,
@@ -378,6 +380,15 @@ const scheduler = HttpApiGroup.make("scheduler")
     OpenApi.annotations({ title: "Scheduler", description: "The scheduler that workers are registered with" })
   )
 
+const dryRun = Schema.optionalKey(
+  Schema.Literals(["true", "false"]).pipe(
+    Schema.decodeTo(Schema.Boolean, {
+      decode: SchemaGetter.transform((text) => text === "true"),
+      encode: SchemaGetter.transform((value) => (value ? "true" : "false"))
+    })
+  )
+).annotate({ description: "true: says what would become of each line, and changes nothing" })
+
 const system = HttpApiGroup.make("system")
   .add(
     HttpApiEndpoint.get("health", "/healthz", { success: Health }).annotateMerge(
@@ -391,6 +402,31 @@ const system = HttpApiGroup.make("system")
     ),
     HttpApiEndpoint.get("metrics", "/metrics", { success: MetricsText }).annotateMerge(
       describe("Metrics for Prometheus")
+    ),
+    HttpApiEndpoint.get("exportFleet", "/v1/export", {
+      success: HttpApiSchema.StreamNdjson({ schema: ExportLine })
+    }).annotateMerge(
+      describe(
+        "Export the fleet",
+        "What is wanted of every worker that is known, as NDJSON: for a backup, and to move. The first line says what " +
+          "this is; the last one says how many workers there were, and without it the export is not complete."
+      )
+    ),
+    HttpApiEndpoint.post("importFleet", "/v1/import", {
+      query: { dryRun },
+      payload: HttpApiSchema.StreamNdjson({
+        schema: ExportLine,
+        maxElementBytes: HttpLimits.exportLineBytes
+      }),
+      success: HttpApiSchema.StreamNdjson({ schema: ImportResult }),
+      error: [...BodyProblems]
+    }).annotateMerge(
+      describe(
+        "Import an export",
+        "Takes the lines of an export in, all or some, and answers each while they arrive. A worker that is known in the " +
+          "same or a newer state stays as it is, so the same import twice is one. A line that is bad is reported in its " +
+          "place; the others are taken in."
+      )
     )
   )
   .annotateMerge(OpenApi.annotations({ title: "System", description: "For those who run the service" }))

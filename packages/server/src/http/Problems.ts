@@ -44,6 +44,12 @@ export class InvalidEvent extends HttpApiError.Problem<InvalidEvent>()(
   { errors }
 ) {}
 
+export class InvalidExport extends HttpApiError.Problem<InvalidExport>()(
+  "InvalidExport",
+  { type: typeOf("invalid-export"), status: 400, title: "This is no line of an export" },
+  { errors, workerId: Schema.optionalKey(workerId) }
+) {}
+
 export class MalformedJson extends HttpApiError.Problem<MalformedJson>()("MalformedJson", {
   type: typeOf("malformed-json"),
   status: 400,
@@ -202,6 +208,7 @@ export const BodyProblems = [MalformedJson, ContentTooLarge, UnsupportedMediaTyp
 export const ItemProblem = Schema.Union([
   InvalidWorkerProblem,
   InvalidEvent,
+  InvalidExport,
   MalformedJson,
   UnknownWorkerProblem,
   WorkerTerminatedProblem,

@@ -249,6 +249,23 @@ export const BatchResults = Schema.Struct({ results: Schema.Array(BatchResult) }
   identifier: "BatchResults"
 })
 
+/** What became of one line of an export. */
+export const ImportResult = Schema.Struct({
+  line: Schema.Int.annotate({ description: "Line of the NDJSON, from 1" }),
+  status: Schema.Int,
+  outcome: Schema.optionalKey(
+    Schema.Literals(["imported", "kept", "noted"]).annotate({
+      description:
+        "kept: the fleet knows the worker in the same or a newer state, which stays. noted: the first or the last line"
+    })
+  ),
+  id: Schema.optionalKey(WorkerId),
+  generation: Schema.optionalKey(Generation),
+  phase: Schema.optionalKey(Phase),
+  problem: Schema.optionalKey(ItemProblem)
+}).annotate({ identifier: "ImportResult" })
+export type ImportResult = typeof ImportResult.Type
+
 /** What became of one event. */
 export const EventResult = Schema.Struct({
   index: Schema.optionalKey(Schema.Int),
@@ -356,7 +373,10 @@ export const SchedulerView = Schema.Struct({
   })
 }).annotate({ identifier: "Scheduler" })
 
-export const Health = Schema.Struct({ status: Schema.Literal("ok") }).annotate({ identifier: "Health" })
+export const Health = Schema.Struct({
+  status: Schema.Literal("ok"),
+  version: Schema.String.annotate({ description: "Of Muster", examples: ["1.0.0"] })
+}).annotate({ identifier: "Health" })
 
 export const MetricsText = Schema.String.pipe(
   HttpApiSchema.asText({ contentType: "text/plain; version=0.0.4; charset=utf-8" })

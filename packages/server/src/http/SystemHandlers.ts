@@ -2,14 +2,18 @@
  * What those who run the service ask it: whether it lives, whether it takes work, and its metrics.
  */
 import { Fleet } from "@muster/core/fleet"
-import { Effect, Option } from "effect"
+import { Effect, Option, Stream } from "effect"
+import { HttpServerResponse } from "effect/http"
 import { HttpApiBuilder } from "effect/http-api"
+import { exportFleet, fleetSource } from "../export/FleetExport.ts"
 import { Lifecycle } from "../Lifecycle.ts"
 import { Telemetry } from "../Telemetry.ts"
+import { version } from "../version.ts"
 import { Api } from "./Api.ts"
+import { receiveImport } from "./ImportHandler.ts"
 import { NotReady } from "./Problems.ts"
 
-const ok = { status: "ok" } as const
+const ok = { status: "ok", version } as const
 
 export const SystemHandlers = HttpApiBuilder.group(
   Api,
@@ -30,5 +34,15 @@ export const SystemHandlers = HttpApiBuilder.group(
         })
       )
       .handle("metrics", () => telemetry.prometheus)
+      .handleRaw("exportFleet", () =>
+        Effect.succeed(
+          HttpServerResponse.stream(Stream.encodeText(exportFleet(fleetSource(fleet))), {
+            contentType: "application/x-ndjson"
+          })
+        )
+      )
+      .handleRaw("importFleet", ({ query, request }) =>
+        receiveImport(request, query.dryRun ?? false).pipe(Effect.provideService(Fleet, fleet))
+      )
   })
 )

@@ -52,18 +52,24 @@ const priorityOf = (input: unknown): Priority | undefined | typeof invalid => {
 }
 
 const longestLease = Duration.days(365)
-const leaseTtlRule = `expected a duration above zero and at most ${Duration.toDays(longestLease)} days, such as "30 seconds"`
+export const leaseTtlRule = `expected a duration above zero and at most ${Duration.toDays(longestLease)} days, such as "30 seconds"`
 const decodeDuration = Schema.decodeUnknownOption(Schema.DurationFromString)
 
 const leaseTtlOf = (input: unknown): Duration.Duration | undefined | typeof invalid => {
   const given = Predicate.hasProperty(input, "leaseTtl") ? (input.leaseTtl ?? undefined) : undefined
-  if (given === undefined) return undefined
-  const duration = Option.getOrElse(decodeDuration(given), () => Duration.zero)
-  const isLease =
-    Duration.isGreaterThan(duration, Duration.zero) && Duration.isLessThanOrEqualTo(duration, longestLease)
-  // The fleet's times are whole milliseconds.
-  return isLease ? Duration.millis(Math.ceil(Duration.toMillis(duration))) : invalid
+  return given === undefined ? undefined : Option.getOrElse(toLeaseTtl(given), () => invalid)
 }
+
+/** The fleet's times are whole milliseconds. */
+export const toLeaseTtl = (given: unknown): Option.Option<Duration.Duration> =>
+  decodeDuration(given).pipe(
+    Option.filter(
+      (duration) =>
+        Duration.isGreaterThan(duration, Duration.zero) &&
+        Duration.isLessThanOrEqualTo(duration, longestLease)
+    ),
+    Option.map((duration) => Duration.millis(Math.ceil(Duration.toMillis(duration))))
+  )
 
 const saysWhenProvisioned = (input: unknown): boolean =>
   Predicate.hasProperty(input, "metadata") &&

@@ -126,7 +126,6 @@ export const registerFile = Effect.fnUntraced(function* <E, R>(
   if (failed > 0) return yield* new NotAllDone({ message: `${failed} of ${ledger.read} rows failed.` })
 })
 
-/** A terminal that is `dumb` shows what redraws a line as it stands. */
 const markComplete = (ledger: Ledger) =>
   Effect.sync(() => {
     ledger.isComplete = true

@@ -5,20 +5,10 @@
  * The lines are written to `FILE.part`, which takes the place of `FILE` when all of them are on disk: a report is
  * never half there, and one can be made of a report while that is read.
  */
-import {
-  Effect,
-  FileSystem,
-  type PlatformError,
-  Predicate,
-  Runtime,
-  Schema,
-  type Scope,
-  Semaphore,
-  Stdio,
-  Stream
-} from "effect"
-import { reasonOf } from "../fleetfile/FleetFile.ts"
+import { Effect, FileSystem, Predicate, Runtime, Schema, type Scope, Semaphore, type Stdio } from "effect"
 import { type FleetRow, where } from "../fleetfile/FleetRow.ts"
+import * as OutputFile from "../OutputFile.ts"
+import type { OutputError } from "../OutputFile.ts"
 import { WrongUsage } from "../WrongUsage.ts"
 import type { Failure } from "./Tally.ts"
 
@@ -42,7 +32,6 @@ export interface Report {
 }
 
 const flushAt = 64 * 1024
-const standardOutput = "/dev/stdout"
 
 export const open = Effect.fnUntraced(function* (
   path: string,
@@ -53,32 +42,16 @@ export const open = Effect.fnUntraced(function* (
       message: `--report ${JSON.stringify(path)} is not the name of a file. For standard output say --report /dev/stdout.`
     })
   }
-  const fs = yield* FileSystem.FileSystem
-  const failed = Effect.mapError((error: PlatformError.PlatformError) => {
-    const reason = error.reason._tag === "NotFound" ? "its directory does not exist" : reasonOf(error)
-    return new ReportError({ message: `Cannot write the report ${path}: ${reason}.` })
-  })
-  // What is there and is not a file (a pipe, /dev/stdout) is written to, never replaced.
-  const existing = yield* Effect.option(fs.stat(path))
-  // What a shell has redirected standard output to is the shell's: it is written to as well.
-  const isReplaced = !isDevice(path) && (existing._tag === "None" || existing.value.type === "File")
-  const target = isReplaced ? `${path}.part` : path
-  if (isReplaced && (yield* isSameFile(target, input))) {
+  const failed = Effect.mapError(
+    (error: OutputError) => new ReportError({ message: `Cannot write the report ${path}: ${error.reason}.` })
+  )
+  const part = yield* failed(OutputFile.partOf(path))
+  if (part !== undefined && (yield* isSameFile(part, input))) {
     return yield* new WrongUsage({
-      message: `--report ${path} is written to ${target} first, which is the file to be registered. Rename it, or choose another report.`
+      message: `--report ${path} is written to ${part} first, which is the file to be registered. Rename it, or choose another report.`
     })
   }
-  // FileSystem writes at positions, which a pipe does not have, unless it appends.
-  const file =
-    path === standardOutput ? undefined : yield* failed(fs.open(target, { flag: isReplaced ? "w" : "a" }))
-  // Opened a second time, a file that standard output goes to would be written from its beginning by both.
-  const stdio = yield* Stdio.Stdio
-  const write = (bytes: Uint8Array) =>
-    file === undefined ? Stream.run(Stream.succeed(bytes), stdio.stdout()) : file.writeAll(bytes)
-  let isComplete = false
-  yield* Effect.addFinalizer(() =>
-    isReplaced && !isComplete && size === 0 ? Effect.ignore(fs.remove(target)) : Effect.void
-  )
+  const file = yield* failed(OutputFile.open(path))
   const lock = Semaphore.makeUnsafe(1)
   const encoder = new TextEncoder()
   let buffer = ""
@@ -87,7 +60,7 @@ export const open = Effect.fnUntraced(function* (
   const flush = Effect.suspend(() => {
     const text = buffer
     buffer = ""
-    return text === "" ? Effect.void : failed(write(encoder.encode(text)))
+    return text === "" ? Effect.void : failed(file.write(encoder.encode(text)))
   }).pipe(lock.withPermits(1))
 
   return {
@@ -99,22 +72,9 @@ export const open = Effect.fnUntraced(function* (
         buffer += `${JSON.stringify(toReportLine(row, failure))}\n`
         return buffer.length < flushAt ? Effect.void : flush
       }),
-    complete: flush.pipe(
-      Effect.andThen(
-        isReplaced && file !== undefined
-          ? failed(Effect.andThen(file.sync, fs.rename(target, path)))
-          : Effect.void
-      ),
-      Effect.andThen(
-        Effect.sync(() => {
-          isComplete = true
-        })
-      )
-    )
+    complete: Effect.andThen(flush, failed(file.complete))
   }
 })
-
-const isDevice = (path: string): boolean => /^\/(?:dev|proc)\//.test(path)
 
 const isSameFile = Effect.fnUntraced(function* (one: string, other: string) {
   const fs = yield* FileSystem.FileSystem

@@ -29,12 +29,30 @@ export const defaultStore = ".muster/fleet.db"
  * )
  * ```
  */
-export const storeLayer = (spec: string): Layer.Layer<FleetStore, WrongUsage | CannotOpenStore> => {
-  if (spec === memoryStore) return MemoryFleetStore.layer
-  if (isPostgresUrl(spec)) return postgresStoreLayer(spec)
+export const storeLayer = (spec: string): Layer.Layer<FleetStore, WrongUsage | CannotOpenStore> =>
+  Layer.unwrap(
+    Effect.map(storeKind(spec), (kind) => {
+      switch (kind) {
+        case "memory":
+          return MemoryFleetStore.layer
+        case "postgres":
+          return postgresStoreLayer(spec)
+        case "file":
+          return sqliteStoreLayer(spec)
+      }
+    })
+  )
+
+/** What kind of store `spec` names; fails where it names none. */
+export const storeKind = (
+  spec: string
+): Effect.Effect<"memory" | "file" | "postgres", WrongUsage | CannotOpenStore> => {
+  if (spec === memoryStore) return Effect.succeed("memory")
+  if (isPostgresUrl(spec)) return Effect.as(parsePostgresUrl(Redacted.make(spec)), "postgres")
   const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(spec)?.[1]
-  if (spec.trim() === "" || scheme !== undefined) return Layer.effect(FleetStore, unsupported(scheme))
-  return sqliteStoreLayer(spec)
+  return spec.trim() === "" || scheme !== undefined
+    ? Effect.fail(unsupported(scheme))
+    : Effect.succeed("file")
 }
 
 /** The store that `spec` names, as it may be shown: without a password. */
