@@ -421,6 +421,10 @@ describe("OpenTelemetry's variables", () => {
       { OTEL_TRACES_SAMPLER: "traceidratio", OTEL_TRACES_SAMPLER_ARG: "2" },
       /^OTEL_TRACES_SAMPLER_ARG must be a number from 0 to 1/
     ],
+    [
+      { OTEL_EXPORTER_OTLP_HEADERS: "authorization: geheim" },
+      /^OTEL_EXPORTER_OTLP_HEADERS must be headers as/
+    ],
     [{ OTEL_EXPORTER_OTLP_TIMEOUT: "soon" }, /^OTEL_EXPORTER_OTLP_TIMEOUT must be a whole number/],
     [{ OTEL_EXPORTER_OTLP_COMPRESSION: "zstd" }, /^OTEL_EXPORTER_OTLP_COMPRESSION must be gzip or none/],
     [

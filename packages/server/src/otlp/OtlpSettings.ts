@@ -81,6 +81,7 @@ const signal = Effect.fnUntraced(function* (
   const endpoint = yield* first(own("ENDPOINT"))
   if (exporter === "none" || endpoint === undefined) return undefined
   const destination = yield* checkEndpoint(endpoint)
+  for (const name of own("HEADERS")) yield* checkHeaders(yield* first([name]))
   yield* oneOf(own("COMPRESSION"), ["gzip", "none"], "none")
   yield* wholeNumber(own("TIMEOUT"), 1, 10_000)
   for (const file of ["CERTIFICATE", "CLIENT_CERTIFICATE", "CLIENT_KEY"]) yield* checkFile(own(file))
@@ -193,6 +194,13 @@ const checkEndpoint = (given: Given): Effect.Effect<string, WrongUsage> => {
     )
   }
   return Effect.succeed(url.origin)
+}
+
+/** The exporters leave out what they cannot read, and a collector that asks for a token then refuses everything. */
+const checkHeaders = (given: Given | undefined): Effect.Effect<void, WrongUsage> => {
+  const isHeader = (header: string) => /^\s*[!#$%&'*+.^_`|~0-9A-Za-z-]+\s*=/.test(header)
+  const isFine = given === undefined || given.value.split(",").every(isHeader)
+  return isFine ? Effect.void : wrong(given, "headers as name=value, with commas between")
 }
 
 /** The exporters go on without a file that they cannot read, and so without the encryption that was asked for. */
