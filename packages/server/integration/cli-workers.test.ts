@@ -3,7 +3,6 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import { createServer } from "node:http"
-import type { AddressInfo } from "node:net"
 import { hasScript, PseudoTerminal, withoutEscapes } from "./PseudoTerminal.ts"
 import { Muster, Service, worker } from "./ServiceProcess.ts"
 
@@ -125,7 +124,8 @@ describe("muster workers in a pipe", () => {
         response.writeHead(code, { "content-type": "application/json" }).end(body)
       })
       await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
-      const { port } = server.address() as AddressInfo
+      const address = server.address()
+      const port = typeof address === "object" ? address?.port : undefined
       const { errors, status } = await run(["workers", "--server", `http://127.0.0.1:${port}`])
       server.close()
       assert.strictEqual(status, 1)

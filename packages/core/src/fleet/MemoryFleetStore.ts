@@ -235,7 +235,7 @@ class Contents {
   private inOrder({ by, descending }: BrowseOrder): ReadonlyArray<Entry> {
     const entries = Array.from((by === "id" ? this.byId : this.byOrdinal).from(() => false))
     if (by === "updatedAt") entries.sort((left, right) => left.record.updatedAt - right.record.updatedAt)
-    return descending ? entries.reverse() : entries
+    return descending ? entries.toReversed() : entries
   }
 
   private count(matches: (record: WorkerRecord) => boolean): number {

@@ -21,7 +21,7 @@ const untilSilent = <A, E, R>(address: string, stream: Stream.Stream<A, E, R>) =
     orElse: () =>
       Stream.fail(
         new ServiceUnavailable({
-          message: `The service at ${address} has not answered for ${patience}. Look at its log.`,
+          message: `The service at ${address} has not answered for ${Duration.format(patience)}. Look at its log.`,
           retryable: true
         })
       )

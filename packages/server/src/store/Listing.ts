@@ -93,7 +93,9 @@ export const makeListing = (
       ...ofColumns(sql, filter)
     ]
     return Effect.map(
-      sql<{ total: number }>`SELECT count(*) AS total FROM muster_worker w WHERE ${sql.and(conditions)}`,
+      sql<{
+        total: number | string
+      }>`SELECT count(*) AS total FROM muster_worker w WHERE ${sql.and(conditions)}`,
       ([row]) => Number(row?.total ?? 0)
     )
   }

@@ -172,7 +172,7 @@ export const testList = (test: DeclareTest) => {
       ] satisfies ReadonlyArray<ListFilter>) {
         for (const by of ["known", "id", "updatedAt"] as const) {
           for (const descending of [false, true]) {
-            const expected = descending ? Array.from(orders[by]).reverse() : Array.from(orders[by])
+            const expected = descending ? Array.from(orders[by]).toReversed() : Array.from(orders[by])
             for (const [skip, limit] of [
               [0, 10],
               [0, 2],
