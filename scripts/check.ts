@@ -14,6 +14,7 @@ const steps = [
   { script: "format:check", onFailure: "run `pnpm format`" },
   { script: "unused", onFailure: "remove what nothing uses, or name it in knip.json" },
   { script: "proto:check", onFailure: "run `pnpm proto`, and mend what it says of the .proto files" },
+  { script: "metrics:check", onFailure: "run `pnpm metrics`" },
   { script: "docs", onFailure: "fix the documents" }
 ]
 

@@ -5,6 +5,7 @@ import {
   AdaptiveConcurrency,
   CircuitBreaker,
   type CircuitBreakerOptions,
+  MeasuredCalls,
   MicroBatching,
   Pacing,
   type PacingOptions,
@@ -155,7 +156,7 @@ const none: Policy = Layer.effect(SchedulerPort, SchedulerPort)
 /**
  * All of them before a scheduler, from the outside: the budget, so that what waits for it takes up nothing else; the
  * pace, which is that of workers; then what makes calls of them, and what watches over those. Whether the scheduler is
- * away is judged last, by the calls alone and not by what waits before them.
+ * away is judged last, by the calls alone and not by what waits before them. Those are measured.
  */
 export const policiesLayer = (settings: PolicySettings): Policy => {
   const { adaptive, batchMembers, calls, circuitBreaker, pacing, retryBudget } = settings
@@ -165,6 +166,7 @@ export const policiesLayer = (settings: PolicySettings): Policy => {
       batchMembers === 1 ? none : MicroBatching.layerWith({ maxMembers: batchMembers, concurrency: calls })
     ),
     Layer.provideMerge(adaptive ? AdaptiveConcurrency.layerWith({ ceiling: calls, initial: calls }) : none),
-    Layer.provideMerge(circuitBreaker === undefined ? none : CircuitBreaker.layerWith(circuitBreaker))
+    Layer.provideMerge(circuitBreaker === undefined ? none : CircuitBreaker.layerWith(circuitBreaker)),
+    Layer.provideMerge(MeasuredCalls.layer)
   )
 }

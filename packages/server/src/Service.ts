@@ -11,6 +11,7 @@ import { SchedulerName } from "./http/SchedulerName.ts"
 import { registrationFallback } from "./configuration/RegistrationVariables.ts"
 import { Lifecycle } from "./Lifecycle.ts"
 import { policiesLayer } from "./PolicySettings.ts"
+import { processMetricsLayer } from "./ProcessMetrics.ts"
 import { schedulerLayer } from "./Schedulers.ts"
 import type { ServeSettings } from "./ServeSettings.ts"
 import { CannotOpenStore } from "./store/CannotOpenStore.ts"
@@ -51,7 +52,12 @@ const servicesLayer = (
   { fleet, policies, scheduler: name }: ServeSettings,
   { scheduler, store }: Foundation
 ) =>
-  Layer.mergeAll(fleetLayer(fleet), Lifecycle.layer, Layer.succeed(SchedulerName, name)).pipe(
+  Layer.mergeAll(
+    fleetLayer(fleet),
+    Lifecycle.layer,
+    Layer.succeed(SchedulerName, name),
+    processMetricsLayer
+  ).pipe(
     Layer.provide(store),
     Layer.provideMerge(policiesLayer(policies)),
     Layer.provide(scheduler),

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
-import { EmbeddedScheduler, Worker, WorkerRegistration } from "@muster/core"
+import { EmbeddedScheduler, MetricFamily, Worker, WorkerRegistration } from "@muster/core"
 import { Effect, Layer, Metric } from "effect"
+import { metricFamilies } from "./MetricCatalogue.ts"
 import { Telemetry } from "./Telemetry.ts"
 
 /** A registry of its own for each test. */
@@ -94,9 +95,7 @@ describe("case 13: the Prometheus text", () => {
     ])
     assert.deepStrictEqual(edges(text, "worker_registration_retry_count"), ["0", "1", "2", "3", "5", "+Inf"])
     assert.notMatch(text, /target_info|otel_scope|# UNIT|NaN|undefined/)
-    const series = samples(text).map(({ labels, name }) =>
-      JSON.stringify([name, labels.result, labels.error_type, labels.worker_type, labels.le])
-    )
+    const series = samples(text).map(({ labels, name }) => JSON.stringify([name, labels]))
     assert.strictEqual(new Set(series).size, series.length)
   }
 
@@ -105,6 +104,11 @@ describe("case 13: the Prometheus text", () => {
       const text = yield* scrape
       assertFamilies(text)
       assert.isTrue(samples(text).every(({ value }) => value === 0))
+      for (const family of metricFamilies.filter(({ type }) => type !== "gauge")) {
+        const suffix = family.type === "histogram" ? "_(bucket|sum|count)" : ""
+        const series = samples(text).filter(({ name }) => new RegExp(`^${family.name}${suffix}$`).test(name))
+        assert.lengthOf(series, MetricFamily.seriesCount(family), family.name)
+      }
       assert.lengthOf(valueOf(text, "worker_registration_failures_total", {}), 15)
     }).pipe(Effect.provide(layer))
   )

@@ -72,6 +72,22 @@ export class TestFleet {
     )
   }
 
+  /** What a series of the fleet that runs shows: a count, a value, or how often a histogram was told of something. */
+  metric(name: string, labels: Readonly<Record<string, string>> = {}): Effect.Effect<number | undefined> {
+    return Metric.snapshot.pipe(
+      Effect.provideService(Metric.MetricRegistry, this.current.metrics),
+      Effect.map((snapshot) => {
+        const series = snapshot.find(
+          ({ attributes = {}, id }) =>
+            id === name && Object.entries(labels).every(([label, value]) => attributes[label] === value)
+        )
+        if (series === undefined) return undefined
+        if (series.type === "Gauge") return Number(series.state.value)
+        return "count" in series.state ? Number(series.state.count) : undefined
+      })
+    )
+  }
+
   /** Ends the process without a word: nothing that it still does reaches the store. */
   get crash(): Effect.Effect<void> {
     return Effect.suspend(() => {

@@ -34,6 +34,7 @@ export class TestFleetStore {
       browse: (filter, window) => this.call("browse", store.browse(filter, window)),
       due: (now, limit) => this.call("due", store.due(now, limit)),
       nextDueAt: (now) => this.call("nextDueAt", store.nextDueAt(now)),
+      oldestUnfinished: this.call("oldestUnfinished", store.oldestUnfinished),
       expired: (now, limit) => this.call("expired", store.expired(now, limit)),
       scan: (after, limit) => this.call("scan", store.scan(after, limit)),
       timeline: (workerId) => this.call("timeline", store.timeline(workerId)),

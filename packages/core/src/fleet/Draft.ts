@@ -84,7 +84,7 @@ export class Draft {
   put(record: WorkerRecord, items: ReadonlyArray<TimelineItem> = []): WorkerRecord {
     const { id } = record
     const current = this.record(id)
-    const after = items.length === 0 ? record : { ...record, told: record.told + items.length }
+    const after = { ...record, ...this.stamps(record, current), told: record.told + items.length }
     if (current !== undefined && isUnfinished(current)) this.unfinished--
     if (isUnfinished(after)) this.unfinished++
     const changed = this.changes.get(id)
@@ -95,6 +95,15 @@ export class Draft {
       else told.push(...items)
     }
     return after
+  }
+
+  /** What follows from whether there is something to be done. */
+  private stamps(record: WorkerRecord, current: WorkerRecord | undefined) {
+    const isOpen = isUnfinished(record)
+    return {
+      unfinishedSince: isOpen ? (current?.unfinishedSince ?? this.now) : undefined,
+      repairs: isOpen || record.phase === "failed" ? record.repairs : undefined
+    }
   }
 
   remember(key: string, value: string): void {

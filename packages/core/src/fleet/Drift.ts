@@ -6,7 +6,7 @@
  * The list and the fleet are each read once, piece by piece; between them stands a filter of a few bytes for each
  * worker. What is found becomes tasks like any other, and is carried out at the reconciler's pace and order.
  */
-import { Clock, Duration, Effect, Latch, Option, Random, Stream } from "effect"
+import { Clock, type Context, Duration, Effect, Latch, Option, Random, Stream } from "effect"
 import { isWhole, type ListedWorker, SchedulerPort } from "../SchedulerPort.ts"
 import { RegistrationConfig } from "../RegistrationConfig.ts"
 import { type SchedulerError, SchedulerUnavailable } from "../SchedulerError.ts"
@@ -14,6 +14,7 @@ import type { WorkerId } from "../WorkerId.ts"
 import type { Draft } from "./Draft.ts"
 import * as Changes from "./FleetChanges.ts"
 import type { FleetCounts } from "./FleetCounts.ts"
+import { drift as driftWorkers, driftComparisons } from "./FleetMetrics.ts"
 import type { FleetOptions } from "./FleetOptions.ts"
 import { FleetStore, type ScannedWorker, type StoreUnavailable } from "./FleetStore.ts"
 import type { GroupCommit } from "./GroupCommit.ts"
@@ -59,6 +60,7 @@ export const makeDrift = Effect.fnUntraced(function* (
   const { list } = scheduler
   const { attemptTimeout } = yield* RegistrationConfig
   const store = yield* FleetStore
+  const context = yield* Effect.context()
   const asked = Latch.makeUnsafe(true)
   let latest: DriftReport | undefined
   const drift: Drift = { latest: () => latest, request: () => asked.openUnsafe() }
@@ -80,12 +82,22 @@ export const makeDrift = Effect.fnUntraced(function* (
     // It has said that it has no list; whether it has one by now is asked when its adapter forgets that.
     if (latest !== undefined && !scheduler.capabilities.has("list")) return yield* Effect.sleep(pause)
     latest = yield* compare
+    count(latest, context)
     yield* tell(latest)
     yield* Effect.sleep(pause)
   })
   yield* Effect.forkScoped(Effect.forever(round))
   return drift
 })
+
+const count = ({ error, ghosts, lost, unknown }: DriftReport, context: Context.Context<never>): void => {
+  driftComparisons.at({ result: error === undefined ? "success" : "failure" }).updateUnsafe(1, context)
+  // What was found of a part says nothing of the whole.
+  if (error !== undefined) return
+  driftWorkers.at({ kind: "lost" }).updateUnsafe(lost, context)
+  driftWorkers.at({ kind: "ghost" }).updateUnsafe(ghosts, context)
+  driftWorkers.at({ kind: "unknown" }).updateUnsafe(unknown, context)
+}
 
 const tell = ({ error, ghosts, held, lost, unknown }: DriftReport) => {
   if (error !== undefined)
@@ -171,7 +183,11 @@ const makeComparison = ({ counts, groupCommit, list, options, store }: Tools) =>
       // Provisioned since the store was asked: it is not unknown any more.
       if (entry === undefined || draft.record(id) !== undefined) return undefined
       if (options.unknownWorkers === "remove") {
-        return Changes.terminate(draft, id, { name: "ghost", reason: "only the scheduler knew it" })
+        return Changes.terminate(draft, id, {
+          name: "ghost",
+          reason: "only the scheduler knew it",
+          repairs: "unknown"
+        })
       }
       // What is no more than an id cannot be registered as it is: it stays reported.
       return isWhole(entry) ? Changes.adopt(draft, entry.worker) : undefined

@@ -16,6 +16,7 @@ import {
   Stream
 } from "effect"
 import { nextGeneration } from "../Generation.ts"
+import { observe } from "../MetricFamily.ts"
 import { SchedulerPort } from "../SchedulerPort.ts"
 import type { Worker } from "../Worker.ts"
 import type { WorkerId } from "../WorkerId.ts"
@@ -23,13 +24,15 @@ import type { ChangedRecord, Draft } from "./Draft.ts"
 import { type DriftReport, makeDrift } from "./Drift.ts"
 import * as Changes from "./FleetChanges.ts"
 import { FleetCounts } from "./FleetCounts.ts"
-import { makePhaseGauge } from "./FleetMetrics.ts"
+import { makeWorkerMetrics, storeWritable } from "./FleetMetrics.ts"
 import { fleetDefaults, type FleetOptions, toRules } from "./FleetOptions.ts"
 import { type BrowseWindow, FleetStore, type ListFilter, type StoreUnavailable } from "./FleetStore.ts"
 import { makeGroupCommit } from "./GroupCommit.ts"
 import { type Lease, Leases } from "./Leases.ts"
+import { measuredStoreLayer } from "./MeasuredStore.ts"
 import { Observers } from "./Observers.ts"
 import { type Accepted, KeyReused, type Once, recall, remember } from "./Once.ts"
+import { showOldestUnfinished } from "./OldestUnfinished.ts"
 import { OutageWatch } from "./OutageWatch.ts"
 import { type EventPosition, type PhaseEvent, PhaseEvents } from "./PhaseEvents.ts"
 import type { Priority } from "./Priority.ts"
@@ -226,7 +229,7 @@ export class Fleet extends Context.Service<
     Layer.effect(
       Fleet,
       Effect.suspend(() => make({ ...fleetDefaults, ...options }))
-    )
+    ).pipe(Layer.provide(measuredStoreLayer))
 
   static readonly layer = Fleet.layerWith({})
 }
@@ -240,7 +243,7 @@ const make = Effect.fnUntraced(function* (
   // Whether a scheduler has a worker cannot be checked where it does not say; registering again would be no check.
   const rules = toRules(scheduler.get === undefined ? { ...options, checkAfter: Duration.infinity } : options)
   const overview = yield* store.overview
-  const counts = new FleetCounts(overview, makePhaseGauge(context))
+  const counts = new FleetCounts(overview, makeWorkerMetrics(context))
   const observers = new Observers()
   const events = new PhaseEvents(store)
   const room = Latch.makeUnsafe(true)
@@ -302,6 +305,8 @@ const make = Effect.fnUntraced(function* (
     const compare = Effect.sync(drift.request)
     yield* Effect.forkScoped(Stream.runForEach(scheduler.reconnections, () => compare))
   }
+  yield* observe(storeWritable.at({}), () => (Option.isNone(trouble.current) ? 1 : 0))
+  yield* showOldestUnfinished(counts)
   yield* Effect.forkScoped(untiring("keeping leases", leases.keep))
   yield* Effect.forkScoped(untiring("removing what is old", retain(options, counts, groupCommit, recover)))
   // What is still in memory when the fleet is closed is written before the store is.

@@ -11,7 +11,13 @@ import type { Phase } from "./Phase.ts"
 import type { Priority } from "./Priority.ts"
 import { StoredWorker } from "./StoredWorker.ts"
 import type { ChangeName, TimelineItem } from "./Timeline.ts"
-import { type Desired, type EventPlace, isUnfinished, type WorkerRecord } from "./WorkerRecord.ts"
+import {
+  type Desired,
+  type DriftKind,
+  type EventPlace,
+  isUnfinished,
+  type WorkerRecord
+} from "./WorkerRecord.ts"
 
 /** What asked for a change, as far as it was said. */
 export interface Occasion {
@@ -19,6 +25,8 @@ export interface Occasion {
   readonly place?: EventPlace | undefined
   readonly reason?: string | undefined
   readonly priority?: Priority | undefined
+  /** What was found to differ at the scheduler, where that is why. */
+  readonly repairs?: DriftKind | undefined
 }
 
 export interface Provision {
@@ -74,11 +82,11 @@ const provisionedAt = (place: EventPlace | undefined): Occasion => ({ name: "pro
 
 /** A worker is gone. What is not known is unregistered all the same, in case the scheduler knows it. */
 export const terminate = (draft: Draft, id: WorkerId, occasion: Occasion): Change => {
-  const { place, priority } = occasion
+  const { place, priority, repairs } = occasion
   const known = draft.record(id)
   if (known === undefined) {
     if (draft.isFull) return full
-    const record = blank(id, "unregistered", draft.now)
+    const record = { ...blank(id, "unregistered", draft.now), repairs }
     return change(draft, { ...record, priority: priority ?? "normal" }, "unregistered", occasion)
   }
   if (isOutdated(known, place)) return { _tag: "Outdated", record: known }
@@ -127,23 +135,23 @@ export const giveUp = (draft: Draft, known: WorkerRecord): Change => {
 
 /** The scheduler does not have a worker that it should have: it is registered again, as it is. */
 export const lost = (draft: Draft, known: WorkerRecord, reason: string): Change =>
-  again(draft, known, { name: "lost", reason })
+  again(draft, known, { name: "lost", reason, repairs: "lost" })
 
 /** The scheduler still has a worker that is gone: it is unregistered again. */
 export const ghost = (draft: Draft, known: WorkerRecord, reason: string): Change =>
-  again(draft, known, { name: "ghost", reason })
+  again(draft, known, { name: "ghost", reason, repairs: "ghost" })
 
 /** A worker that only the scheduler knew becomes one of the fleet, and is registered as such. */
 export const adopt = (draft: Draft, worker: Worker): Change => {
   if (draft.isFull) return full
   const record = blank(worker.id, "registered", draft.now)
   const stored = StoredWorker.of(worker)
-  return change(draft, { ...record, stored }, "registered", { name: "adopted" })
+  return change(draft, { ...record, stored, repairs: "unknown" }, "registered", { name: "adopted" })
 }
 
 const again = (draft: Draft, known: WorkerRecord, occasion: Occasion): Change => {
   if (draft.isFull) return full
-  const record = begin(draft, { ...known, attempts: 0 })
+  const record = begin(draft, { ...known, attempts: 0, repairs: occasion.repairs })
   return applied(
     toPhase(draft, record, phaseBefore[known.desired], [changeItem(record, draft.now, occasion)])
   )
@@ -250,6 +258,8 @@ export const blank = (id: WorkerId, desired: Desired, now: number): WorkerRecord
   priority: "normal",
   generation: 0,
   ...nothingToDo,
+  unfinishedSince: undefined,
+  repairs: undefined,
   attempts: 0,
   failures: 0,
   failingSince: undefined,

@@ -1,10 +1,12 @@
 /**
- * How many workers there are, kept in step with what is committed so that nobody has to count.
+ * How many workers there are, kept in step with what is committed so that nobody has to count; and what the metrics
+ * are told of each commit.
  */
 import type { ChangedRecord } from "./Draft.ts"
-import type { PhaseGauge } from "./FleetMetrics.ts"
+import type { WorkerMetrics } from "./FleetMetrics.ts"
 import type { StoreOverview } from "./FleetStore.ts"
 import { Phase } from "./Phase.ts"
+import { Priority } from "./Priority.ts"
 import { isUnfinished } from "./WorkerRecord.ts"
 
 export class FleetCounts {
@@ -12,19 +14,22 @@ export class FleetCounts {
   /** Workers with a lease. */
   leased = 0
   private phases: Map<Phase, number> = new Map()
-  private readonly gauge: PhaseGauge
+  private unfinishedOf: Map<Priority, number> = new Map()
+  private readonly metrics: WorkerMetrics
 
-  constructor(overview: StoreOverview, gauge: PhaseGauge) {
-    this.gauge = gauge
+  constructor(overview: StoreOverview, metrics: WorkerMetrics) {
+    this.metrics = metrics
     this.reset(overview)
   }
 
   /** Begins anew with what the store says. */
-  reset({ leased, phases, unfinished }: StoreOverview): void {
+  reset({ leased, phases, unfinished, unfinishedOf }: StoreOverview): void {
     this.unfinished = unfinished
     this.leased = leased
     this.phases = new Map(phases)
-    for (const phase of Phase.literals) this.gauge(phase, this.in(phase))
+    this.unfinishedOf = new Map(unfinishedOf)
+    for (const phase of Phase.literals) this.metrics.inPhase(phase, this.in(phase))
+    for (const priority of Priority.literals) this.addUnfinished(priority, 0)
   }
 
   get known(): number {
@@ -39,14 +44,16 @@ export class FleetCounts {
 
   apply({ after, before }: ChangedRecord): void {
     if (before !== undefined) {
-      if (isUnfinished(before)) this.unfinished--
+      if (isUnfinished(before)) this.addUnfinished(before.priority, -1)
       if (before.leaseExpiresAt !== undefined) this.leased--
     }
-    if (isUnfinished(after)) this.unfinished++
+    if (isUnfinished(after)) this.addUnfinished(after.priority, 1)
     if (after.leaseExpiresAt !== undefined) this.leased++
+    this.tellDrift({ after, before })
     if (before?.phase === after.phase) return
     if (before !== undefined) this.add(before.phase, -1)
     this.add(after.phase, 1)
+    if (after.phase === "failed") this.metrics.becameDeadLetter(after.lastError?.type ?? "unexpected")
   }
 
   /** Terminated workers were forgotten. */
@@ -54,9 +61,26 @@ export class FleetCounts {
     this.add("terminated", -count)
   }
 
+  private tellDrift({ after, before }: ChangedRecord): void {
+    const [was, is] = [before?.repairs, after.repairs]
+    if (was === undefined && is !== undefined) this.metrics.foundDrift(is, 1)
+    if (was !== undefined && is === undefined) this.metrics.repairedDrift(was, 1)
+    // A check finds out and repairs in one.
+    if (before === undefined || after.losses <= before.losses) return
+    this.metrics.foundDrift("lost", 1)
+    this.metrics.repairedDrift("lost", 1)
+  }
+
   private add(phase: Phase, count: number): void {
     const sum = this.in(phase) + count
     this.phases.set(phase, sum)
-    this.gauge(phase, sum)
+    this.metrics.inPhase(phase, sum)
+  }
+
+  private addUnfinished(priority: Priority, count: number): void {
+    const sum = (this.unfinishedOf.get(priority) ?? 0) + count
+    this.unfinished += count
+    this.unfinishedOf.set(priority, sum)
+    this.metrics.unfinished(priority, sum)
   }
 }

@@ -6,6 +6,7 @@
  */
 import { Context, type Effect, Schema } from "effect"
 import type { Phase } from "./Phase.ts"
+import type { Priority } from "./Priority.ts"
 import type { TimelineItem } from "./Timeline.ts"
 import type { WorkerId } from "../WorkerId.ts"
 import type { WorkerRecord } from "./WorkerRecord.ts"
@@ -125,7 +126,9 @@ export type ScannedWorker = Pick<
 /** The numbers that whoever opens a store goes on from. */
 export interface StoreOverview {
   readonly phases: ReadonlyMap<Phase, number>
+  /** Changes that are unfinished, and the same of each priority, which may be left out where there are none. */
   readonly unfinished: number
+  readonly unfinishedOf: ReadonlyMap<Priority, number>
   /** Workers with a lease. */
   readonly leased: number
   /** The latest segment's, kept or not any more; 0 when there has been none. */
@@ -180,6 +183,8 @@ export class FleetStore extends Context.Service<
     readonly due: (now: number, limit: number) => Effect.Effect<ReadonlyArray<DueWorker>, StoreUnavailable>
     /** When the first worker becomes due after `now`, if any does. */
     readonly nextDueAt: (now: number) => Effect.Effect<number | undefined, StoreUnavailable>
+    /** Of each priority with unfinished changes, since when the oldest of them is unfinished. */
+    readonly oldestUnfinished: Effect.Effect<ReadonlyMap<Priority, number>, StoreUnavailable>
     /** At most `limit` workers whose lease ended at `now` or before, the longest ago first. */
     readonly expired: (now: number, limit: number) => Effect.Effect<ReadonlyArray<WorkerId>, StoreUnavailable>
     /** The at most `limit` workers with the next greater ids (`undefined`: the first), by id. */

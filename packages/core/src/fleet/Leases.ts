@@ -7,11 +7,12 @@
  * A heartbeat costs no flush of the disk. Renewals gather in memory and are written together; those that a crash
  * loses are made up for by the full term that follows it.
  */
-import { Clock, Duration, Effect, Latch } from "effect"
+import { Clock, Duration, Effect, Latch, Metric } from "effect"
 import type { WorkerId } from "../WorkerId.ts"
 import type { Draft } from "./Draft.ts"
 import { terminate } from "./FleetChanges.ts"
 import type { FleetCounts } from "./FleetCounts.ts"
+import { leasesExpired } from "./FleetMetrics.ts"
 import type { FleetOptions } from "./FleetOptions.ts"
 import type { FleetStore, StoreUnavailable } from "./FleetStore.ts"
 import type { GroupCommit } from "./GroupCommit.ts"
@@ -31,6 +32,8 @@ interface Renewal {
   readonly leaseTtl: number
   readonly until: number
 }
+
+const expired = leasesExpired.at({})
 
 const lookInterval = Duration.seconds(1)
 /** Two looks so far from each other mean that the process stood still, or the store did, in milliseconds. */
@@ -149,34 +152,40 @@ export class Leases {
         const now = yield* Clock.currentTimeMillis
         const workerIds = yield* this.store.expired(now - grace, atOnce)
         if (workerIds.length === 0) return
-        const isDone = yield* this.groupCommit.commit({
+        const ends = yield* this.groupCommit.commit({
           workerIds,
-          apply: (draft) =>
-            workerIds.map((id) => this.end(draft, draft.record(id), draft.now - grace)).every(Boolean)
+          apply: (draft) => workerIds.map((id) => this.end(draft, draft.record(id), draft.now - grace))
         })
-        if (!isDone) return
+        yield* Metric.update(expired, ends.filter((end) => end === "ended").length)
+        if (ends.includes("no room")) return
       }
     })
   }
 
-  /** `false`: there is no room for more changes at the moment. */
-  private end(draft: Draft, record: WorkerRecord | undefined, before: number): boolean {
+  private end(
+    draft: Draft,
+    record: WorkerRecord | undefined,
+    before: number
+  ): "ended" | "goes on" | "no room" {
     const { leaseExpiresAt, leaseTtl } = record ?? {}
-    if (record === undefined || leaseTtl === undefined || leaseExpiresAt === undefined) return true
+    if (record === undefined || leaseTtl === undefined || leaseExpiresAt === undefined) return "goes on"
     const renewal = this.renewals.get(record.id)
     const renewedUntil = renewal?.leaseTtl === leaseTtl ? renewal.until : 0
     const renewed = Math.max(renewedUntil, this.servingSince + this.term(leaseTtl))
-    if (renewed > before) return extend(draft, record, renewed)
-    if (leaseExpiresAt > before) return true
+    if (renewed > before) {
+      extend(draft, record, renewed)
+      return "goes on"
+    }
+    if (leaseExpiresAt > before) return "goes on"
     const silence = inMillis(Duration.millis(draft.now - leaseExpiresAt + leaseTtl))
     const reason = `no heartbeat for ${silence}, with a lease of ${inMillis(Duration.millis(leaseTtl))}`
-    return terminate(draft, record.id, { name: "expired", reason })._tag !== "Full"
+    const { _tag } = terminate(draft, record.id, { name: "expired", reason })
+    return _tag === "Full" ? "no room" : _tag === "Applied" ? "ended" : "goes on"
   }
 }
 
-const extend = (draft: Draft, record: WorkerRecord | undefined, until: number): true => {
+const extend = (draft: Draft, record: WorkerRecord | undefined, until: number): void => {
   if (record?.leaseExpiresAt !== undefined && record.leaseExpiresAt < until) {
     draft.put({ ...record, leaseExpiresAt: until })
   }
-  return true
 }

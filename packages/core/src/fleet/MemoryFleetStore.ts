@@ -23,6 +23,7 @@ import {
 } from "./FleetStore.ts"
 import { PageBudget } from "./PageBudget.ts"
 import type { Phase } from "./Phase.ts"
+import { Priority } from "./Priority.ts"
 import { SortedValues } from "./SortedValues.ts"
 import { isUnfinished, laneOf, lanes, type WorkerRecord } from "./WorkerRecord.ts"
 import type { WorkerId } from "../WorkerId.ts"
@@ -44,6 +45,7 @@ const serve = (contents: Contents): FleetStore["Service"] => ({
   browse: (filter, window) => Effect.sync(() => contents.browse(filter, window)),
   due: (now, limit) => Effect.sync(() => contents.due(now, limit)),
   nextDueAt: (now) => Effect.sync(() => contents.nextDueAt(now)),
+  oldestUnfinished: Effect.sync(() => contents.oldestUnfinished()),
   expired: (now, limit) => Effect.sync(() => contents.expired(now, limit)),
   scan: (after, limit) => Effect.sync(() => contents.scan(after, limit)),
   timeline: (workerId) => Effect.sync(() => contents.timeline(workerId)),
@@ -79,10 +81,13 @@ class Contents {
     compareText(left.record.id, right.record.id)
   )
   private readonly dueLanes = Array.from({ length: lanes }, () => byTime(({ dueAt }) => dueAt))
+  private readonly unfinishedSince = new Map(
+    Priority.literals.map((priority) => [priority, byTime(({ unfinishedSince }) => unfinishedSince)])
+  )
   private readonly leases = byTime(({ leaseExpiresAt }) => leaseExpiresAt)
   private readonly terminated = byTime(({ updatedAt }) => updatedAt)
   private readonly phases = new Map<Phase, number>()
-  private unfinished = 0
+  private readonly unfinishedOf = new Map<Priority, number>()
   private ordinal = 0
 
   private readonly timelines = new Map<WorkerId, Array<StoredSegment>>()
@@ -156,8 +161,9 @@ class Contents {
     if (record.dueAt !== undefined) this.dueLanes[laneOf(record)]?.add(entry)
     if (record.leaseExpiresAt !== undefined) this.leases.add(entry)
     if (record.phase === "terminated") this.terminated.add(entry)
-    if (isUnfinished(record)) this.unfinished++
-    this.phases.set(record.phase, (this.phases.get(record.phase) ?? 0) + 1)
+    if (record.unfinishedSince !== undefined) this.unfinishedSince.get(record.priority)?.add(entry)
+    if (isUnfinished(record)) addTo(this.unfinishedOf, record.priority, 1)
+    addTo(this.phases, record.phase, 1)
   }
 
   private unindex(entry: Entry): void {
@@ -165,10 +171,9 @@ class Contents {
     if (record.dueAt !== undefined) this.dueLanes[laneOf(record)]?.delete(entry)
     if (record.leaseExpiresAt !== undefined) this.leases.delete(entry)
     if (record.phase === "terminated") this.terminated.delete(entry)
-    if (isUnfinished(record)) this.unfinished--
-    const left = (this.phases.get(record.phase) ?? 0) - 1
-    if (left > 0) this.phases.set(record.phase, left)
-    else this.phases.delete(record.phase)
+    if (record.unfinishedSince !== undefined) this.unfinishedSince.get(record.priority)?.delete(entry)
+    if (isUnfinished(record)) addTo(this.unfinishedOf, record.priority, -1)
+    addTo(this.phases, record.phase, -1)
   }
 
   private append(segment: TimelineSegment): void {
@@ -267,6 +272,15 @@ class Contents {
     return earliest
   }
 
+  oldestUnfinished(): ReadonlyMap<Priority, number> {
+    const oldest = new Map<Priority, number>()
+    for (const [priority, entries] of this.unfinishedSince) {
+      const [first] = entries.take(1, () => false)
+      if (first?.record.unfinishedSince !== undefined) oldest.set(priority, first.record.unfinishedSince)
+    }
+    return oldest
+  }
+
   expired(now: number, limit: number): ReadonlyArray<WorkerId> {
     return this.leases
       .takeWhile(limit, ({ record }) => isAtMost(record.leaseExpiresAt, now))
@@ -290,7 +304,8 @@ class Contents {
   overview(): StoreOverview {
     return {
       phases: new Map(this.phases),
-      unfinished: this.unfinished,
+      unfinished: Array.from(this.unfinishedOf.values()).reduce((sum, count) => sum + count, 0),
+      unfinishedOf: new Map(this.unfinishedOf),
       leased: this.leases.size,
       sequence: this.sequence,
       forgottenGeneration: this.forgottenGeneration
@@ -323,6 +338,13 @@ class Contents {
     for (const { key } of old) this.removeNote(key)
     return old.length
   }
+}
+
+/** Keeps how many there are of each kind; none has no entry. */
+const addTo = <A>(counts: Map<A, number>, kind: A, by: number): void => {
+  const count = (counts.get(kind) ?? 0) + by
+  if (count === 0) counts.delete(kind)
+  else counts.set(kind, count)
 }
 
 const isAtMost = (time: number | undefined, now: number) => time !== undefined && time <= now

@@ -20,6 +20,8 @@ const record = (
   generation: 1,
   task: "call",
   dueAt,
+  unfinishedSince: dueAt,
+  repairs: undefined,
   attempts: 0,
   failures: 0,
   failingSince: undefined,

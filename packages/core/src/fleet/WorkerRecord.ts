@@ -22,6 +22,13 @@ export type Desired = typeof Desired.Type
 export const Task = Schema.Literals(["call", "verify", "check"])
 export type Task = typeof Task.Type
 
+/**
+ * In what a scheduler can differ from the fleet: it does not have a worker that it should have (`lost`), it has one
+ * that is gone (`ghost`), or one of which the fleet knows nothing (`unknown`).
+ */
+export const DriftKind = Schema.Literals(["lost", "ghost", "unknown"])
+export type DriftKind = typeof DriftKind.Type
+
 /** The place of the last event that changed a worker, so that an older one of the same source cannot undo it. */
 export const EventPlace = Schema.Struct({
   source: Schema.String,
@@ -42,6 +49,10 @@ export interface WorkerRecord {
   /** What is to be done, and from when on; both are absent when nothing is. */
   readonly task: Task | undefined
   readonly dueAt: number | undefined
+  /** Since when a change is unfinished without a break, see {@link isUnfinished}; absent when none is. */
+  readonly unfinishedSince: number | undefined
+  /** What was found to differ at the scheduler, until what is to be done about the worker is done. */
+  readonly repairs: DriftKind | undefined
   /** Calls made to the scheduler for the current generation. */
   readonly attempts: number
   /** The failures in a row since the last success or change of what is wanted, and when the first of them was. */

@@ -9,12 +9,14 @@
  * ones, so the usual latency is known for each size (to a power of two). A scheduler that is away or overloaded makes
  * the limit a tenth smaller, as its `AIMDLimit` does.
  */
-import { Clock, Context, Duration, Effect, Exit, Layer, Metric, Option, type Scope } from "effect"
+import { Clock, Context, Duration, Effect, Exit, Layer, Option, type Scope } from "effect"
+import { observe } from "../MetricFamily.ts"
 import { RegistrationConfig } from "../RegistrationConfig.ts"
 import { isAboutScheduler, type SchedulerError } from "../SchedulerError.ts"
 import { SchedulerPort } from "../SchedulerPort.ts"
 import { intercept } from "./intercept.ts"
 import { makeLine } from "./Line.ts"
+import { concurrencyLimit } from "./SchedulerMetrics.ts"
 
 export interface AdaptiveConcurrencyOptions {
   /** The fewest calls under way that are allowed, an integer ≥ 1. Default 1. */
@@ -75,10 +77,6 @@ const usualOver = 600
 const warmUp = 10
 /** How much smaller the limit becomes when the scheduler fails. */
 const backOff = 0.9
-
-const gauge = Metric.gauge("scheduler_concurrency_limit", {
-  description: "The most calls to the scheduler that may be under way"
-})
 
 /** The latency of calls of one size. */
 class Usual {
@@ -153,8 +151,8 @@ const make = Effect.fnUntraced(function* (
   const port = yield* SchedulerPort
   const clock = yield* Clock.Clock
   const { attemptTimeout } = yield* RegistrationConfig
-  const context = yield* Effect.context()
   const limit = new Limit(options)
+  yield* observe(concurrencyLimit.at({}), () => limit.now)
   const line = yield* makeLine({ mayGo: () => limit.mayGo(), wait: () => undefined })
   const millis = () => Number(clock.monotonicTimeNanosUnsafe()) / 1_000_000
 
@@ -165,7 +163,6 @@ const make = Effect.fnUntraced(function* (
     else if (error === undefined ? latency >= Duration.toMillis(attemptTimeout) : isAboutScheduler(error))
       limit.failed()
     limit.inFlight--
-    gauge.updateUnsafe(limit.now, context)
     line.advance()
   }
 

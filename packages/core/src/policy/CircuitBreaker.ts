@@ -15,12 +15,14 @@
  *
  * The states and the counting are those of `effect/persistence`'s `CircuitBreaker` (after Nygard, "Release It!", 2007).
  */
-import { Context, Duration, Effect, Exit, Layer, Metric, Result, Schedule, Stream } from "effect"
+import { Context, Duration, Effect, Exit, Layer, Result, Schedule, Stream } from "effect"
 import * as Breaker from "effect/persistence/CircuitBreaker"
+import { observe } from "../MetricFamily.ts"
 import { RegistrationConfig } from "../RegistrationConfig.ts"
 import { isRetryable, type SchedulerError, SchedulerUnavailable } from "../SchedulerError.ts"
 import { SchedulerPort } from "../SchedulerPort.ts"
 import { type BatchResults, intercept } from "./intercept.ts"
+import { circuitState } from "./SchedulerMetrics.ts"
 
 export interface CircuitBreakerOptions {
   /** It opens when this share of the latest `window` calls failed, above 0 and at most 1. Default 0.5. */
@@ -84,10 +86,6 @@ export class CircuitBreaker extends Context.Service<
 const states = { Closed: "closed", Open: "open", HalfOpen: "half_open" } as const
 const gaugeValues = { closed: 0, half_open: 1, open: 2 } as const
 
-const gauge = Metric.gauge("scheduler_circuit_state", {
-  description: "The circuit breaker before the scheduler: 0 closed, 1 half open, 2 open"
-})
-
 const make = Effect.fnUntraced(function* (options: CircuitBreakerOptions) {
   const port = yield* SchedulerPort
   const { attemptTimeout } = yield* RegistrationConfig
@@ -112,7 +110,14 @@ const make = Effect.fnUntraced(function* (options: CircuitBreakerOptions) {
     }),
     Breaker.layerStoreMemory({ idleTimeToLive: Duration.infinity })
   )
-  yield* Effect.forkScoped(Stream.runForEach(breaker.transitions, tell))
+  let shown: CircuitState = "closed"
+  yield* observe(circuitState.at({}), () => gaugeValues[shown])
+  const onTransition = (transition: Breaker.Transition) =>
+    Effect.suspend(() => {
+      shown = states[transition.to]
+      return tell(transition)
+    })
+  yield* Effect.forkScoped(Stream.runForEach(breaker.transitions, onTransition))
 
   const probeTimeout = Duration.fromInputUnsafe(options.probeTimeout ?? "5 seconds")
   const state = Effect.map(Effect.orDie(breaker.state(key)), ({ _tag }): CircuitState => states[_tag])
@@ -193,19 +198,14 @@ const notSent = (reason: Breaker.CircuitBreakerErrorReason): SchedulerUnavailabl
       })
 
 const tell = (transition: Breaker.Transition) => {
-  const to = states[transition.to]
-  const told = Metric.update(gauge, gaugeValues[to])
   switch (transition.to) {
     case "Open":
-      return Effect.andThen(
-        told,
-        Effect.logWarning("The circuit is open: the scheduler keeps failing").pipe(
-          Effect.annotateLogs({ retryAfterMs: Duration.toMillis(transition.retryAfter) })
-        )
+      return Effect.logWarning("The circuit is open: the scheduler keeps failing").pipe(
+        Effect.annotateLogs({ retryAfterMs: Duration.toMillis(transition.retryAfter) })
       )
     case "HalfOpen":
-      return Effect.andThen(told, Effect.logInfo("The circuit is half open: one call goes to the scheduler"))
+      return Effect.logInfo("The circuit is half open: one call goes to the scheduler")
     case "Closed":
-      return Effect.andThen(told, Effect.logInfo("The circuit is closed: the scheduler answers again"))
+      return Effect.logInfo("The circuit is closed: the scheduler answers again")
   }
 }

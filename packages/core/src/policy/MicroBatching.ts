@@ -28,6 +28,7 @@ import { type CallOptions, type SchedulerImplementation, SchedulerPort } from ".
 import type { Worker, WorkerId } from "../Worker.ts"
 import { isTraced } from "../TraceOrigin.ts"
 import { jsonBytes } from "./JsonBytes.ts"
+import { batchSizes } from "./SchedulerMetrics.ts"
 
 export interface MicroBatchingOptions {
   /**
@@ -337,6 +338,7 @@ class Batching {
   /** Whether the answer was there at once. If not, the batch proceeds when it comes. */
   private send(part: Part): boolean {
     part.members = part.remaining
+    batchSize.updateUnsafe(part.members.length, part.batch.context)
     const call = Effect.runForkWith(part.batch.context)(this.call(part.members))
     const exit = call.pollUnsafe()
     if (exit !== undefined) {
@@ -409,6 +411,8 @@ class Batching {
     }
   }
 }
+
+const batchSize = batchSizes.at({})
 
 const accepted: Results = [Result.void]
 

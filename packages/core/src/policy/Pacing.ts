@@ -15,12 +15,14 @@
  *
  * A batch counts each of its members. Calls wait in the order in which they came.
  */
-import { Clock, Context, Duration, Effect, Exit, Layer, Metric, Result, type Scope, Stream } from "effect"
+import { Clock, Context, Duration, Effect, Exit, Layer, Result, type Scope, Stream } from "effect"
+import { observe } from "../MetricFamily.ts"
 import { isAboutScheduler, type SchedulerError } from "../SchedulerError.ts"
 import { SchedulerPort } from "../SchedulerPort.ts"
 import { intercept } from "./intercept.ts"
 import { makeLine } from "./Line.ts"
 import { RecentCount } from "./RecentCount.ts"
+import { rateLimit } from "./SchedulerMetrics.ts"
 
 export interface PacingOptions {
   /** The most workers a second, above 0. Default: what the scheduler takes. */
@@ -90,10 +92,6 @@ const remembered = 600_000
 const sameMoment = 250
 /** How finely the last second is looked at, in milliseconds. */
 const slice = 50
-
-const gauge = Metric.gauge("scheduler_rate_limit", {
-  description: "The most workers a second that go to the scheduler; 0: no limit"
-})
 
 const positive = (name: string, value: number): number => {
   if (!(value > 0)) throw new RangeError(`${name} of Pacing must be above 0, but is ${value}`)
@@ -216,8 +214,8 @@ const make = Effect.fnUntraced(function* (
 > {
   const port = yield* SchedulerPort
   const clock = yield* Clock.Clock
-  const context = yield* Effect.context()
   const pace = new Pace(options)
+  yield* observe(rateLimit.at({}), () => pace.limit ?? 0)
   const line = yield* makeLine({
     mayGo: (members, now) => pace.mayGo(members, now),
     wait: (now) => pace.wait(now)
@@ -227,17 +225,13 @@ const make = Effect.fnUntraced(function* (
     const startAgain = Effect.sync(() => pace.startAgain(clock.currentTimeMillisUnsafe()))
     yield* Effect.forkScoped(Stream.runForEach(reconnections, () => startAgain))
   }
-  const tell = () => gauge.updateUnsafe(pace.limit ?? 0, context)
 
   const note = (error: SchedulerError | undefined, members: number): void => {
     const now = clock.currentTimeMillisUnsafe()
     if (error?._tag !== "SchedulerUnavailable") pace.took(members, now)
     else if (!isAboutScheduler(error)) return
     else if (error.retryAfter === undefined) pace.wasAway()
-    else {
-      pace.overloaded(Duration.toMillis(error.retryAfter), now)
-      tell()
-    }
+    else pace.overloaded(Duration.toMillis(error.retryAfter), now)
   }
 
   const paced = <A>(

@@ -11,12 +11,14 @@
  * matter who tries again, and how much later. A batch is as many retries as it has members that were tried before.
  */
 import { Clock, Effect, Exit, Layer, Option, Result } from "effect"
+import { observe } from "../MetricFamily.ts"
 import { isAboutScheduler, isRetryable, type SchedulerError } from "../SchedulerError.ts"
 import { type CallOptions, SchedulerPort } from "../SchedulerPort.ts"
 import type { WorkerId } from "../WorkerId.ts"
 import { intercept } from "./intercept.ts"
 import { makeLine } from "./Line.ts"
 import { RecentCount } from "./RecentCount.ts"
+import { retryBudget } from "./SchedulerMetrics.ts"
 
 export interface RetryBudgetOptions {
   /** Retries for each first attempt, 0 or more. Default 0.2. */
@@ -77,11 +79,15 @@ class Budget {
     this.first.add(count, now)
   }
 
+  /** How many retries there may be now; below 0 after a batch that was larger, or when first attempts became fewer. */
+  left(now: number): number {
+    return this.reserve + this.first.count(now) * this.ratio - this.retries.count(now)
+  }
+
   /** A batch with more retries than the whole budget goes when it is full. */
   mayRetry(count: number, now: number): boolean {
-    const retried = this.retries.count(now)
-    const left = this.reserve + this.first.count(now) * this.ratio - retried
-    if (left < count && retried > 0) return false
+    const left = this.left(now)
+    if (left < count && this.retries.count(now) > 0) return false
     if (left <= 0) return false
     this.retries.add(count, now)
     return true
@@ -118,6 +124,9 @@ const make = Effect.fnUntraced(function* (options: RetryBudgetOptions) {
   const port = yield* SchedulerPort
   const clock = yield* Clock.Clock
   const budget = new Budget(options)
+  yield* observe(retryBudget.at({}), () =>
+    Math.max(0, Math.floor(budget.left(clock.currentTimeMillisUnsafe())))
+  )
   const failedCalls = new FailedCalls()
   const line = yield* makeLine({ mayGo: (retries, now) => budget.mayRetry(retries, now), wait: () => beat })
 

@@ -7,8 +7,9 @@ import * as Migrator from "effect/sql/Migrator"
 import * as SqlClient from "effect/sql/SqlClient"
 import * as SqlError from "effect/sql/SqlError"
 import fleet from "./migrations/0001_fleet.ts"
+import backlog from "./migrations/0002_backlog.ts"
 
-const migrations = { "1_fleet": fleet }
+const migrations = { "1_fleet": fleet, "2_backlog": backlog }
 
 const newest = Object.keys(migrations).length
 

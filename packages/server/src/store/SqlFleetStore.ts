@@ -80,10 +80,12 @@ export const makeSqlFleetStore = (database: StoreDatabase, attempt: Attempt): Fl
 
   const overview = Effect.gen(function* (): Effect.fn.Return<StoreOverview, SqlError.SqlError> {
     const phases = yield* counts.byPhase
+    const unfinished = yield* counts.unfinished
     const { forgotten_generation, sequence } = yield* state.read
     return {
       phases: new Map(phases.map(({ phase, workers }) => [phase, workers])),
-      unfinished: phases.reduce((sum, { unfinished }) => sum + unfinished, 0),
+      unfinished: unfinished.reduce((sum, { unfinished }) => sum + unfinished, 0),
+      unfinishedOf: new Map(unfinished.map(({ priority, unfinished }) => [priority, unfinished])),
       leased: phases.reduce((sum, { leased }) => sum + leased, 0),
       sequence,
       forgottenGeneration: forgotten_generation
@@ -107,6 +109,7 @@ export const makeSqlFleetStore = (database: StoreDatabase, attempt: Attempt): Fl
     browse: (filter, window) => attempt("read", browse(filter, window)),
     due: (now, limit) => attempt("read", work.due(now, limit)),
     nextDueAt: (now) => attempt("read", work.nextDueAt(now)),
+    oldestUnfinished: attempt("read", work.oldestUnfinished),
     expired: (now, limit) => attempt("read", work.expired(now, limit)),
     scan: (after, limit) => attempt("read", work.scan(after, limit)),
     timeline: (workerId) => attempt("read", timelines.of(workerId)),

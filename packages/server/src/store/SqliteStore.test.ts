@@ -1,7 +1,14 @@
 import { NodeFileSystem } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
 import { WorkerId } from "@muster/core"
-import { type FleetStore, lanes, type ListFilter, StoredWorker, type WorkerRecord } from "@muster/core/fleet"
+import {
+  type FleetStore,
+  lanes,
+  type ListFilter,
+  Priority,
+  StoredWorker,
+  type WorkerRecord
+} from "@muster/core/fleet"
 import { fleetStoreContract, workerRecord } from "@muster/testing"
 import { Effect, FileSystem, Layer, type Scope } from "effect"
 import type * as Statement from "effect/sql/Statement"
@@ -176,11 +183,43 @@ describe("SqliteStore", () => {
         database.close()
         assert.include(
           yield* refusal(path),
-          "it was written by a newer version of muster: its tables are of version 7, and this one knows 1"
+          "it was written by a newer version of muster: its tables are of version 7, and this one knows 2"
         )
       })
     )
   })
+
+  inDirectory(
+    "takes over the tables of version 1, in which nothing said since when a change waits",
+    (directory) =>
+      Effect.gen(function* () {
+        const path = `${directory}/fleet.db`
+        yield* Effect.scoped(
+          Effect.flatMap(openSqliteStore(path), ({ store }) =>
+            put(
+              store,
+              workerRecord("a", { task: "call", dueAt: 9, updatedAt: 7, priority: "high" }),
+              workerRecord("b", { task: "verify", dueAt: 9, updatedAt: 8, leaseTtl: 1, leaseExpiresAt: 1 }),
+              workerRecord("c", { task: "check", dueAt: 9, phase: "ready" })
+            )
+          )
+        )
+        const database = new DatabaseSync(path)
+        database.exec(`DELETE FROM muster_migration WHERE migration_id = 2;
+        DROP INDEX muster_worker_unfinished;
+        ALTER TABLE muster_worker DROP COLUMN unfinished_since;
+        DROP TABLE muster_count;
+        CREATE TABLE muster_count (phase TEXT)`)
+        database.close()
+
+        const { store } = yield* openSqliteStore(path)
+        assert.deepStrictEqual(Object.fromEntries(yield* store.oldestUnfinished), { high: 7, normal: 8 })
+        const { leased, phases, unfinishedOf } = yield* store.overview
+        assert.deepStrictEqual(Object.fromEntries(phases), { pending: 2, ready: 1 })
+        assert.deepStrictEqual(Object.fromEntries(unfinishedOf), { high: 1, normal: 1 })
+        assert.strictEqual(leased, 1)
+      })
+  )
 
   describe("when it cannot write", () => {
     inDirectory(
@@ -239,7 +278,7 @@ describe("SqliteStore", () => {
       Effect.gen(function* () {
         const { sql, store } = yield* openSqliteStore(`${directory}/fleet.db`)
         yield* put(store, workerRecord("a", { task: "call", dueAt: 1 }))
-        const { due, expired, nextDueAt, scan } = makeWorkStatements(sql)
+        const { due, expired, nextDueAt, oldestUnfinished, scan } = makeWorkStatements(sql)
         const places = (filter: ListFilter) => placesStatement(sql, filter, 100, 5)
         const plan = (statement: Statement.Statement<unknown>) => {
           const [text, parameters] = statement.compile()
@@ -256,6 +295,12 @@ describe("SqliteStore", () => {
         assert.deepStrictEqual(yield* plan(due(5, 10)), each(dueStep))
         const nextStep = search("COVERING INDEX muster_worker_due (lane=? AND due_at>?)")
         assert.deepStrictEqual(yield* plan(nextDueAt(5)), each(nextStep))
+        assert.deepStrictEqual(
+          yield* plan(oldestUnfinished),
+          Priority.literals.map(() =>
+            search("COVERING INDEX muster_worker_unfinished (priority=? AND unfinished_since>?)")
+          )
+        )
         assert.deepStrictEqual(yield* plan(expired(5, 10)), [
           search("INDEX muster_worker_lease (lease_expires_at<?)")
         ])

@@ -2,7 +2,7 @@
  * What is to be done, and when: each answer is the beginning of an index.
  */
 import type { WorkerId } from "@muster/core"
-import { type DueWorker, lanes, type ScannedWorker } from "@muster/core/fleet"
+import { type DueWorker, lanes, Priority, type ScannedWorker } from "@muster/core/fleet"
 import { Effect } from "effect"
 import type * as SqlClient from "effect/sql/SqlClient"
 import type * as SqlError from "effect/sql/SqlError"
@@ -11,6 +11,7 @@ import type { StoreDatabase } from "./StoreDatabase.ts"
 import type { WorkerRow } from "./WorkerRows.ts"
 
 type DueRow = Pick<WorkerRow, "id" | "desired" | "priority" | "task"> & { readonly due_at: number }
+type UnfinishedRow = Pick<WorkerRow, "priority"> & { readonly unfinished_since: number }
 type ScannedRow = Pick<
   WorkerRow,
   "id" | "desired" | "phase" | "priority" | "generation" | "task" | "registered_at"
@@ -31,6 +32,11 @@ export const makeWork = ({ sql }: StoreDatabase) => {
       ),
     nextDueAt: (now: number): Effect.Effect<number | undefined, SqlError.SqlError> =>
       Effect.map(statements.nextDueAt(now), ([row]) => row?.due_at ?? undefined),
+    oldestUnfinished: Effect.map(
+      statements.oldestUnfinished,
+      (rows): ReadonlyMap<Priority, number> =>
+        new Map(rows.map(({ priority, unfinished_since }) => [priority, unfinished_since]))
+    ),
     expired: (now: number, limit: number): Effect.Effect<ReadonlyArray<WorkerId>, SqlError.SqlError> =>
       Effect.map(statements.expired(now, limit), (rows) => rows.map(({ id }) => id)),
     scan: (
@@ -57,7 +63,14 @@ export const makeWorkStatements = (sql: SqlClient.SqlClient) => {
   const ofEachLane = (select: (lane: Statement.Fragment) => Statement.Fragment): Statement.Fragment =>
     sql.join(" UNION ALL ", false)(numbers.map((lane) => sql`SELECT * FROM (${select(lane)}) of_lane`))
 
+  const oldestOf = Priority.literals.map(
+    (priority) => sql`SELECT * FROM (SELECT priority, unfinished_since FROM muster_worker
+      WHERE priority = ${priority} AND unfinished_since IS NOT NULL
+      ORDER BY unfinished_since LIMIT 1) of_priority`
+  )
+
   return {
+    oldestUnfinished: sql<UnfinishedRow>`${sql.join(" UNION ALL ", false)(oldestOf)}`,
     due: (now: number, limit: number) =>
       sql<DueRow>`${ofEachLane(
         (lane) => sql`SELECT id, desired, priority, task, due_at FROM muster_worker

@@ -2,7 +2,7 @@
  * How many workers there are of each kind. Kept with every change, in the same transaction, so that an overview and
  * the total of a listing cost the same with a million workers as with ten.
  */
-import { isUnfinished, type ListFilter, type Phase } from "@muster/core/fleet"
+import { isUnfinished, type ListFilter, type Phase, type Priority } from "@muster/core/fleet"
 import { Effect } from "effect"
 import type * as SqlError from "effect/sql/SqlError"
 import type { Columns, StoreDatabase } from "./StoreDatabase.ts"
@@ -12,6 +12,7 @@ const columns: Columns = [
   ["phase", "text"],
   ["namespace", "text"],
   ["worker_type", "text"],
+  ["priority", "text"],
   ["workers", "number"],
   ["unfinished", "number"],
   ["leased", "number"]
@@ -20,8 +21,12 @@ const columns: Columns = [
 interface PhaseCount {
   readonly phase: Phase
   readonly workers: number
-  readonly unfinished: number
   readonly leased: number
+}
+
+interface UnfinishedCount {
+  readonly priority: Priority
+  readonly unfinished: number
 }
 
 /** By how much the numbers of one kind change. */
@@ -29,7 +34,7 @@ class Change {
   workers = 0
   unfinished = 0
   leased = 0
-  readonly kind: readonly [phase: string, namespace: string, workerType: string]
+  readonly kind: readonly [phase: string, namespace: string, workerType: string, priority: string]
 
   constructor(kind: Change["kind"]) {
     this.kind = kind
@@ -53,7 +58,7 @@ export class CountChanges {
   add(kept: KeptRecord, by: 1 | -1): void {
     const { record } = kept
     // A worker of which nothing is known is in the namespace "", where no other is.
-    const kind = [record.phase, kept.namespace ?? "", kept.workerType ?? ""] as const
+    const kind = [record.phase, kept.namespace ?? "", kept.workerType ?? "", record.priority] as const
     const key = kind.join("\0")
     let change = this.changes.get(key)
     if (change === undefined) {
@@ -71,7 +76,7 @@ export class CountChanges {
 }
 
 export const makeWorkerCounts = ({ isOneOf, sql, upsert }: StoreDatabase) => {
-  const add = upsert("muster_count", columns, ["phase", "namespace", "worker_type"], {
+  const add = upsert("muster_count", columns, ["phase", "namespace", "worker_type", "priority"], {
     workers: "muster_count.workers + excluded.workers",
     unfinished: "muster_count.unfinished + excluded.unfinished",
     leased: "muster_count.leased + excluded.leased"
@@ -79,8 +84,10 @@ export const makeWorkerCounts = ({ isOneOf, sql, upsert }: StoreDatabase) => {
 
   return {
     change: (changes: CountChanges) => add(changes.rows),
-    byPhase: sql<PhaseCount>`SELECT phase, sum(workers) AS workers, sum(unfinished) AS unfinished,
-      sum(leased) AS leased FROM muster_count GROUP BY phase HAVING sum(workers) > 0`,
+    byPhase: sql<PhaseCount>`SELECT phase, sum(workers) AS workers, sum(leased) AS leased
+      FROM muster_count GROUP BY phase HAVING sum(workers) > 0`,
+    unfinished: sql<UnfinishedCount>`SELECT priority, sum(unfinished) AS unfinished
+      FROM muster_count GROUP BY priority HAVING sum(unfinished) > 0`,
     /** How many match a filter; of its labels nothing is known here. */
     total: ({ namespace, phases = [], workerType }: ListFilter): Effect.Effect<number, SqlError.SqlError> => {
       const conditions = [

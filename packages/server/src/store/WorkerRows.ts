@@ -25,6 +25,7 @@ export interface WorkerRow {
   readonly generation: number
   readonly task: Task | null
   readonly due_at: number | null
+  readonly unfinished_since: number | null
   readonly lease_expires_at: number | null
   readonly registered_at: number | null
   readonly updated_at: number
@@ -37,6 +38,7 @@ export interface WorkerRow {
 /** What lies in `rest`. */
 type Rest = Pick<
   WorkerRecord,
+  | "repairs"
   | "attempts"
   | "failures"
   | "failingSince"
@@ -62,6 +64,7 @@ export interface KeptRecord {
 
 const toRest = (record: WorkerRecord): string => {
   const rest: Rest = {
+    repairs: record.repairs,
     attempts: record.attempts,
     failures: record.failures,
     failingSince: record.failingSince,
@@ -88,6 +91,7 @@ const stateColumns: Columns = [
   ["task", "text"],
   ["lane", "number"],
   ["due_at", "number"],
+  ["unfinished_since", "number"],
   ["lease_expires_at", "number"],
   ["registered_at", "number"],
   ["updated_at", "number"],
@@ -117,6 +121,7 @@ const toState = ({ record }: KeptRecord): Array<Row[number]> => [
   record.task ?? null,
   record.dueAt === undefined ? null : laneOf(record),
   record.dueAt ?? null,
+  record.unfinishedSince ?? null,
   record.leaseExpiresAt ?? null,
   record.registeredAt ?? null,
   record.updatedAt,
@@ -144,6 +149,8 @@ const fromRow = (row: WorkerRow): KeptRecord => {
       generation: row.generation,
       task: row.task ?? undefined,
       dueAt: row.due_at ?? undefined,
+      unfinishedSince: row.unfinished_since ?? undefined,
+      repairs: rest.repairs,
       attempts: rest.attempts,
       failures: rest.failures,
       failingSince: rest.failingSince,
@@ -180,7 +187,7 @@ export const makeWorkerRows = ({ insert, isOneOf, sql, update, upsert }: StoreDa
   const upsertContents = upsert("muster_content", contentColumns, ["ordinal"], { json: "excluded.json" })
 
   const columns = sql.literal(
-    "w.ordinal, w.id, w.phase, w.desired, w.priority, w.generation, w.task, w.due_at, w.lease_expires_at, " +
+    "w.ordinal, w.id, w.phase, w.desired, w.priority, w.generation, w.task, w.due_at, w.unfinished_since, w.lease_expires_at, " +
       "w.registered_at, w.updated_at, w.rest, w.namespace, w.worker_type, c.json"
   )
   const joined = sql.literal("muster_worker w LEFT JOIN muster_content c ON c.ordinal = w.ordinal")

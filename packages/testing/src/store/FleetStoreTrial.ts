@@ -36,6 +36,8 @@ export const record = (name: string, fields: Partial<WorkerRecord> = {}): Worker
   generation: 1,
   task: undefined,
   dueAt: undefined,
+  unfinishedSince: undefined,
+  repairs: undefined,
   attempts: 0,
   failures: 0,
   failingSince: undefined,
@@ -65,6 +67,8 @@ export const fullRecord = (name: string, fields: Partial<WorkerRecord> = {}): Wo
     generation: Number.MAX_SAFE_INTEGER,
     task: "verify",
     dueAt: 1_800_000_000_001,
+    unfinishedSince: 1_800_000_000_000,
+    repairs: "ghost",
     attempts: 2,
     failures: 3,
     losses: 2,
@@ -216,13 +220,15 @@ export const plain = (records: Iterable<WorkerRecord>) =>
     left.id < right.id ? -1 : 1
   )
 
-/** An overview as plain data, with its phases in one order. */
+/** An overview as plain data, in one order. */
 export const plainOverview = (overview: StoreOverview) => ({
   ...overview,
-  phases: Object.fromEntries(
-    Array.from(overview.phases).toSorted(([left], [right]) => (left < right ? -1 : 1))
-  )
+  phases: plainCounts(overview.phases),
+  unfinishedOf: plainCounts(overview.unfinishedOf)
 })
+
+const plainCounts = (counts: ReadonlyMap<string, number>): Readonly<Record<string, number>> =>
+  Object.fromEntries(Array.from(counts).toSorted(([left], [right]) => (left < right ? -1 : 1)))
 
 /** Segments without what only the store gives them. */
 export const withoutSequence = (segments: ReadonlyArray<TimelineSegment>): ReadonlyArray<TimelineSegment> =>

@@ -4,7 +4,7 @@
 import { assert } from "@effect/vitest"
 import { Effect } from "effect"
 import type { WorkerId } from "@muster/core"
-import { laneOf, lanes, Priority } from "@muster/core/fleet"
+import { laneOf, lanes, Priority, type WorkerRecord } from "@muster/core/fleet"
 import {
   type DeclareTest,
   type FleetStoreTrial,
@@ -100,6 +100,28 @@ export const testWork = (test: DeclareTest) => {
   )
 
   test(
+    "oldestUnfinished is since when the oldest change of each priority is unfinished",
+    Effect.fnUntraced(function* (trial: FleetStoreTrial) {
+      const oldest = Effect.map(trial.store.oldestUnfinished, (found) => Object.fromEntries(found))
+      assert.deepStrictEqual(yield* oldest, {})
+      const unfinished = (name: string, unfinishedSince: number, fields: Partial<WorkerRecord> = {}) =>
+        record(name, { task: "call", dueAt: 500, unfinishedSince, ...fields })
+      yield* trial.put(
+        record("idle"),
+        unfinished("a", 30),
+        unfinished("b", 10),
+        unfinished("c", 20, { priority: "critical", desired: "unregistered" }),
+        unfinished("d", 5, { priority: "low", task: "verify" })
+      )
+      assert.deepStrictEqual(yield* oldest, { critical: 20, normal: 10, low: 5 })
+      yield* trial.put(record("b"), unfinished("d", 5, { priority: "high" }))
+      assert.deepStrictEqual(yield* oldest, { critical: 20, high: 5, normal: 30 })
+      yield* trial.put(record("a"), record("c"), record("d"))
+      assert.deepStrictEqual(yield* oldest, {})
+    })
+  )
+
+  test(
     "expired gives the workers whose lease has ended, the longest ago first",
     Effect.fnUntraced(function* (trial: FleetStoreTrial) {
       yield* trial.put(
@@ -171,20 +193,34 @@ export const testOverview = (test: DeclareTest) => {
   test(
     "counts phases, leases, and what is to be done; a check is not",
     Effect.fnUntraced(function* (trial: FleetStoreTrial) {
-      const empty = { phases: {}, unfinished: 0, leased: 0, sequence: 0, forgottenGeneration: 0 }
+      const empty = {
+        phases: {},
+        unfinished: 0,
+        unfinishedOf: {},
+        leased: 0,
+        sequence: 0,
+        forgottenGeneration: 0
+      }
       assert.deepStrictEqual(plainOverview(yield* trial.store.overview), empty)
       yield* trial.put(
         record("a", { task: "call", dueAt: 1 }),
         record("b", { task: "verify", dueAt: 1, phase: "registered", leaseExpiresAt: 1 }),
         record("c", { task: "check", dueAt: 1, phase: "registered", leaseExpiresAt: 1, leaseTtl: 1 }),
         record("d", { phase: "failed", leaseTtl: 1 }),
-        record("e", { task: "call", dueAt: 1, desired: "unregistered", phase: "unregistering" })
+        record("e", {
+          task: "call",
+          dueAt: 1,
+          desired: "unregistered",
+          phase: "unregistering",
+          priority: "high"
+        })
       )
       yield* trial.tell(segment("a", 1), segment("b", 1))
       const [, last] = yield* trial.store.segments(0, 2)
       assert.deepStrictEqual(plainOverview(yield* trial.store.overview), {
         phases: { failed: 1, pending: 1, registered: 2, unregistering: 1 },
         unfinished: 3,
+        unfinishedOf: { high: 1, normal: 2 },
         leased: 2,
         sequence: last?.sequence ?? 0,
         forgottenGeneration: 0
@@ -196,11 +232,13 @@ export const testOverview = (test: DeclareTest) => {
     "follows every change",
     Effect.fnUntraced(function* (trial: FleetStoreTrial) {
       yield* trial.put(record("a", { task: "call", dueAt: 1, leaseExpiresAt: 1 }), record("b"))
-      yield* trial.put(record("a", { phase: "terminated" }))
-      const { leased, phases, unfinished } = plainOverview(yield* trial.store.overview)
+      yield* trial.put(record("a", { task: "call", dueAt: 1, leaseExpiresAt: 1, priority: "low" }))
+      assert.deepStrictEqual(plainOverview(yield* trial.store.overview).unfinishedOf, { low: 1 })
+      yield* trial.put(record("a", { phase: "terminated", priority: "low" }))
+      const { leased, phases, unfinished, unfinishedOf } = plainOverview(yield* trial.store.overview)
       assert.deepStrictEqual(
-        { leased, phases, unfinished },
-        { leased: 0, phases: { pending: 1, terminated: 1 }, unfinished: 0 }
+        { leased, phases, unfinished, unfinishedOf },
+        { leased: 0, phases: { pending: 1, terminated: 1 }, unfinished: 0, unfinishedOf: {} }
       )
     })
   )
