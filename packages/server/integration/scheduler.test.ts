@@ -9,33 +9,22 @@ import { join } from "node:path"
 import { promisify } from "node:util"
 import { afterAll } from "vitest"
 import { hasOpenb, openb, openbFlags, skippedForOpenb } from "./openbFleet.ts"
+import { SchedulerProcess } from "./SchedulerProcess.ts"
 import { Muster, type RunOptions, Service, worker } from "./ServiceProcess.ts"
 
 const folder = mkdtempSync(join(tmpdir(), "muster-scheduler-"))
 afterAll(() => rmSync(folder, { recursive: true }))
 
-class Scheduler extends Muster {
-  url = ""
-
-  static async start(flags: ReadonlyArray<string>, options: RunOptions = {}): Promise<Scheduler> {
-    const port = flags.includes("--port") ? [] : ["--port", "0"]
-    const scheduler = new Scheduler(["scheduler", ...port, ...flags], { cwd: folder, ...options })
-    const [, url = ""] = await scheduler.printed(/listens on (grpc:\/\/[^\s"]+)/)
-    scheduler.url = url
-    return scheduler
-  }
-
-  get port(): string {
-    return new URL(this.url).port
-  }
-
-  async kill(): Promise<void> {
-    this.signal("SIGKILL")
-    await this.exit()
-  }
+const Scheduler = {
+  start: (flags: ReadonlyArray<string>, options: RunOptions = {}) =>
+    SchedulerProcess.start(flags, { cwd: folder, ...options })
 }
 
-const register = async (scheduler: Scheduler, args: ReadonlyArray<string>, env: RunOptions["env"] = {}) => {
+const register = async (
+  scheduler: SchedulerProcess,
+  args: ReadonlyArray<string>,
+  env: RunOptions["env"] = {}
+) => {
   await using muster = new Muster(["register", ...args, "--scheduler", scheduler.url, "--json"], { env })
   await muster.exit()
   return JSON.parse(muster.output)
@@ -43,7 +32,7 @@ const register = async (scheduler: Scheduler, args: ReadonlyArray<string>, env: 
 
 const fleet = join(import.meta.dirname, "../../../examples/fleet/workers.ndjson")
 
-const serve = (scheduler: Scheduler, env: RunOptions["env"] = {}) =>
+const serve = (scheduler: SchedulerProcess, env: RunOptions["env"] = {}) =>
   Service.start({ args: ["--scheduler", scheduler.url], env })
 
 /** Asks until the answer is as it should be. One that never is, is told before the test is given up. */

@@ -42,6 +42,10 @@ export class FleetCounts {
     return this.phases.get(phase) ?? 0
   }
 
+  unfinishedAt(priority: Priority): number {
+    return this.unfinishedOf.get(priority) ?? 0
+  }
+
   apply({ after, before }: ChangedRecord): void {
     if (before !== undefined) {
       if (isUnfinished(before)) this.addUnfinished(before.priority, -1)
@@ -78,7 +82,7 @@ export class FleetCounts {
   }
 
   private addUnfinished(priority: Priority, count: number): void {
-    const sum = (this.unfinishedOf.get(priority) ?? 0) + count
+    const sum = this.unfinishedAt(priority) + count
     this.unfinished += count
     this.unfinishedOf.set(priority, sum)
     this.metrics.unfinished(priority, sum)

@@ -19,7 +19,7 @@ export const showOldestUnfinished = Effect.fnUntraced(function* (counts: FleetCo
   let since: ReadonlyMap<Priority, number> = new Map()
   for (const priority of Priority.literals) {
     yield* observe(oldestUnfinished.at({ priority }), () => {
-      const at = since.get(priority)
+      const at = counts.unfinishedAt(priority) === 0 ? undefined : since.get(priority)
       return at === undefined ? 0 : Math.max(0, clock.currentTimeMillisUnsafe() - at) / 1000
     })
   }

@@ -153,11 +153,16 @@ export const makeReconciler = Effect.fnUntraced(function* (
    */
   const standBy = (millis: number) => {
     isStandingBy = true
-    const until = clock.currentTimeMillisUnsafe() + Math.max(millis, 1)
+    const wait = Math.max(Math.ceil(millis), 1)
+    const until = clock.currentTimeMillisUnsafe() + wait
     if (until <= standingByUntil) return
     standingByUntil = until
-    const wait = Effect.sleep(Duration.millis(until - clock.currentTimeMillisUnsafe()))
-    Fiber.runIn(fork(Effect.andThen(wait, Effect.sync(dispatch))), scope)
+    // A timer can go off a moment early. Nobody else may come to begin what would be put off then.
+    const goOn = Effect.sync(() => {
+      if (standingByUntil === until) standingByUntil = 0
+      dispatch()
+    })
+    Fiber.runIn(fork(Effect.andThen(Effect.sleep(Duration.millis(wait)), goOn)), scope)
   }
 
   const fly = (flight: Flight) =>
