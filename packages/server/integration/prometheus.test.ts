@@ -8,7 +8,7 @@ import { readFileSync } from "node:fs"
 import { join, resolve } from "node:path"
 import { parse } from "yaml"
 import { hasPrometheus, PrometheusServer } from "./PrometheusServer.ts"
-import { SchedulerProcess } from "./SchedulerProcess.ts"
+import { Scheduler } from "./SchedulerProcess.ts"
 import { Service, worker } from "./ServiceProcess.ts"
 
 const deploy = resolve(import.meta.dirname, "../../../deploy")
@@ -126,7 +126,7 @@ const expected: Readonly<Record<string, Readonly<Record<string, Expected>>>> = {
 }
 
 const start = async () => {
-  const scheduler = await SchedulerProcess.start(["--amnesia"])
+  const scheduler = await Scheduler.start(["--amnesia"])
   const service = await Service.start({
     args: ["--scheduler", scheduler.url],
     env: {
@@ -180,7 +180,7 @@ describe.skipIf(!hasPrometheus)("a Prometheus that scrapes the service", () => {
 
     // It comes back without its memory, and refuses everybody; then another that does not.
     await scheduler.kill()
-    await using refusing = await SchedulerProcess.start([
+    await using refusing = await Scheduler.start([
       "--amnesia",
       "--reject-rate",
       "1",
@@ -193,7 +193,7 @@ describe.skipIf(!hasPrometheus)("a Prometheus that scrapes the service", () => {
       ({ failed }) => failed === 21
     )
     await refusing.kill()
-    await using _accepting = await SchedulerProcess.start(["--amnesia", "--port", scheduler.port])
+    await using _accepting = await Scheduler.start(["--amnesia", "--port", scheduler.port])
     await service.fetch("/v1/dead-letters/retry?namespace=default", { method: "POST" })
     await until(
       () => phases(service),

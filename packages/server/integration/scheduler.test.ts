@@ -3,28 +3,14 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import { execFile } from "node:child_process"
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { existsSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { promisify } from "node:util"
-import { afterAll } from "vitest"
 import { hasOpenb, openb, openbFlags, skippedForOpenb } from "./openbFleet.ts"
-import { SchedulerProcess } from "./SchedulerProcess.ts"
+import { folder, Scheduler, until } from "./SchedulerProcess.ts"
 import { Muster, type RunOptions, Service, worker } from "./ServiceProcess.ts"
 
-const folder = mkdtempSync(join(tmpdir(), "muster-scheduler-"))
-afterAll(() => rmSync(folder, { recursive: true }))
-
-const Scheduler = {
-  start: (flags: ReadonlyArray<string>, options: RunOptions = {}) =>
-    SchedulerProcess.start(flags, { cwd: folder, ...options })
-}
-
-const register = async (
-  scheduler: SchedulerProcess,
-  args: ReadonlyArray<string>,
-  env: RunOptions["env"] = {}
-) => {
+const register = async (scheduler: Scheduler, args: ReadonlyArray<string>, env: RunOptions["env"] = {}) => {
   await using muster = new Muster(["register", ...args, "--scheduler", scheduler.url, "--json"], { env })
   await muster.exit()
   return JSON.parse(muster.output)
@@ -32,19 +18,8 @@ const register = async (
 
 const fleet = join(import.meta.dirname, "../../../examples/fleet/workers.ndjson")
 
-const serve = (scheduler: SchedulerProcess, env: RunOptions["env"] = {}) =>
+const serve = (scheduler: Scheduler, env: RunOptions["env"] = {}) =>
   Service.start({ args: ["--scheduler", scheduler.url], env })
-
-/** Asks until the answer is as it should be. One that never is, is told before the test is given up. */
-const until = async <A>(ask: () => Promise<A>, isSo: (answer: A) => boolean): Promise<A> => {
-  const deadline = performance.now() + 50_000
-  for (;;) {
-    const answer = await ask()
-    if (isSo(answer)) return answer
-    if (performance.now() > deadline) throw new Error(`still ${JSON.stringify(answer)}`)
-    await new Promise((resolve) => setTimeout(resolve, 50))
-  }
-}
 
 const held = async (service: Service): Promise<number> =>
   (await service.fetch("/v1/scheduler/workers?limit=1")).json?.total

@@ -24,6 +24,13 @@ describe("Causes", () => {
     )
   })
 
+  it("does not take an id for a part of a word", () => {
+    const causes = new Causes()
+    causes.add(deadLetter("to", "worker to: too large, not stored"))
+    causes.add(deadLetter("large", "worker large: too small, not stored"))
+    assert.lengthOf(causes.items, 2)
+  })
+
   it("is bounded, however many different things a scheduler says", () => {
     const causes = new Causes()
     for (let i = 0; i < 5000; i++) causes.add(deadLetter("w", `reason number ${i}`))

@@ -27,7 +27,7 @@ const mostCauses = 1000
 /** What makes messages differ that say the same: the worker, and how long it took. */
 const withoutParticulars = (message: string, id: string): string =>
   message
-    .replaceAll(id, "…")
+    .replace(new RegExp(`(?<![\\w.:-])${id.replaceAll(".", "\\.")}(?![\\w:-])`, "g"), "…")
     .replace(/\b\d+(?:\.\d+)?(?:ns|µs|ms|s|m|h|d)\b/g, "…")
     .replace(/\b\d+ attempts?\b/g, "… attempts")
     .replace(/…(?: …)+/g, "…")
