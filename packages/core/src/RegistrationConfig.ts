@@ -1,7 +1,7 @@
 /**
  * How hard registration tries. A `Context.Reference`: whoever provides nothing gets the defaults.
  */
-import { Config, Context, Duration, Effect, Formatter, Layer, Option, Schema, Struct } from "effect"
+import { Config, Context, Duration, Effect, Formatter, Layer, Option, Result, Schema, Struct } from "effect"
 
 /** `none`: the computed wait. `equal`: between its half and all of it. `full`: between zero and all of it. */
 export type Jitter = (typeof jitters)[number]
@@ -132,8 +132,7 @@ const environment = Effect.gen(function* () {
     deadline: yield* duration("deadline"),
     batchConcurrency: yield* number("batchConcurrency")
   }
-  if (unreadable.length > 0) return yield* new InvalidRegistrationConfig({ problems: unreadable })
-  return found
+  return { found, unreadable }
 })
 
 /**
@@ -167,7 +166,15 @@ export class RegistrationConfig extends Context.Reference<RegistrationSettings>(
   ): Layer.Layer<never, InvalidRegistrationConfig | Config.ConfigError> =>
     Layer.effect(
       RegistrationConfig,
-      Effect.flatMap(environment, (found) => resolve(found, fallback))
+      Effect.gen(function* () {
+        const { found, unreadable } = yield* environment
+        const resolved = yield* Effect.result(resolve(found, fallback))
+        const problems = Result.isFailure(resolved) ? resolved.failure.problems : []
+        if (unreadable.length > 0) {
+          return yield* new InvalidRegistrationConfig({ problems: [...unreadable, ...problems] })
+        }
+        return yield* Effect.fromResult(resolved)
+      })
     )
 
   /** {@link RegistrationConfig.layerConfigWith} with the library's defaults. */

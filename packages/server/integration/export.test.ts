@@ -1,9 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
 import { spawn, spawnSync } from "node:child_process"
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, beforeAll } from "vitest"
+import { startPostgres } from "./PostgresServer.ts"
 import { bin, Muster, Service, worker } from "./ServiceProcess.ts"
 
 let directory = ""
@@ -259,6 +261,33 @@ describe("muster export and import", () => {
       [undefined, "a", undefined]
     )
   })
+
+  it.live("a fleet moves from PostgreSQL to a file, with a service and without", () =>
+    Effect.gen(function* () {
+      const url = yield* Effect.flatMap(startPostgres, (server) => server.makePlace)
+      yield* Effect.promise(async () => {
+        let expected: ReadonlyArray<unknown> = []
+        {
+          await using source = await Service.start({ env: { MUSTER_STORE: url } })
+          await populate(source)
+          expected = read(await exported(source)).slice(1, -1)
+        }
+        const file = path("postgres.ndjson")
+        const written = await run("export", "--store", url, "--output", file)
+        assert.strictEqual(written.code, 0, written.errors)
+        assert.deepEqual(read(readFileSync(file, "utf8")).slice(1, -1), expected)
+        await using target = await Service.start({ args: ["--store", path("from-postgres.db")] })
+        assert.strictEqual((await run("import", file, "--server", target.url)).code, 0)
+        await settled(target)
+        assert.deepEqual(
+          read(await exported(target))
+            .slice(1, -1)
+            .map(lasting),
+          expected.map(lasting)
+        )
+      })
+    }).pipe(Effect.scoped)
+  )
 
   it("an export that breaks off leaves the file before it as it was", async () => {
     const file = path("kept.ndjson")

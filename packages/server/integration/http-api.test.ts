@@ -303,7 +303,9 @@ describe("the system's routes", () => {
       "/v1/scheduler/workers",
       "/healthz",
       "/readyz",
-      "/metrics"
+      "/metrics",
+      "/v1/export",
+      "/v1/import"
     ])
     const { responses } = json.paths["/v1/workers"].post
     assert.includeMembers(Object.keys(responses), ["200", "202", "400", "409", "413", "415", "422", "503"])

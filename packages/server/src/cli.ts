@@ -27,6 +27,7 @@ const commands = {
   "dead-letters": async () => (await import("./commands/deadLetters.ts")).deadLetters,
   scheduler: async () => (await import("./commands/scheduler.ts")).scheduler,
   config: async () => (await import("./commands/config.ts")).config,
+  doctor: async () => (await import("./commands/doctor.ts")).doctor,
   export: async () => (await import("./commands/export.ts")).exportCommand,
   import: async () => (await import("./commands/import.ts")).importCommand
 }
@@ -45,7 +46,7 @@ const runCommand = (args: ReadonlyArray<string>) => {
 
 /** The commands that look for what is wrong with the configuration do not fail for it before they have begun. */
 const logLevel = ([name]: ReadonlyArray<string>) =>
-  name === "config" ? Layer.catch(logLevelLayer, () => Layer.empty) : logLevelLayer
+  name === "config" || name === "doctor" ? Layer.catch(logLevelLayer, () => Layer.empty) : logLevelLayer
 
 /** Tells, on standard error, what kept a command from succeeding. Wrong usage of flags has been told already. */
 const explain = (cause: Cause.Cause<unknown>): Effect.Effect<void> => {

@@ -11,7 +11,8 @@ import backlog from "./migrations/0002_backlog.ts"
 
 const migrations = { "1_fleet": fleet, "2_backlog": backlog }
 
-const newest = Object.keys(migrations).length
+/** The version of the tables that this version of Muster makes. */
+export const newestMigration = Object.keys(migrations).length
 
 const table = "muster_migration"
 
@@ -22,7 +23,7 @@ class NewerStore extends Schema.TaggedError<NewerStore>("@muster/server/NewerSto
   override get message(): string {
     return (
       `it was written by a newer version of muster: its tables are of version ${this.version}, ` +
-      `and this one knows ${newest}. Run that version again, or another store`
+      `and this one knows ${newestMigration}. Run that version again, or another store`
     )
   }
 }
@@ -34,7 +35,7 @@ export const migrate = Effect.fnUntraced(function* (
 ): Effect.fn.Return<void, MigrateError> {
   yield* Effect.provideService(run, SqlClient.SqlClient, sql)
   const [latest] = yield* sql<{ version: number }>`SELECT max(migration_id) AS version FROM ${sql(table)}`
-  if (latest !== undefined && latest.version > newest) {
+  if (latest !== undefined && latest.version > newestMigration) {
     return yield* new NewerStore({ version: latest.version })
   }
 })

@@ -8,7 +8,7 @@
  */
 import * as PgClient from "@effect/sql-pg/PgClient"
 import type { FleetStore } from "@muster/core/fleet"
-import { Duration, Effect, Fiber, type Redacted, Schema, type Scope, Semaphore } from "effect"
+import { Clock, Duration, Effect, Fiber, type Redacted, Schema, type Scope, Semaphore } from "effect"
 import * as Reactivity from "effect/reactivity/Reactivity"
 import type * as SqlClient from "effect/sql/SqlClient"
 import * as SqlError from "effect/sql/SqlError"
@@ -54,6 +54,61 @@ export const openPostgresStore = Effect.fnUntraced(function* (
     attempt(doing, within(effect))
   )
 })
+
+/** What a database says of itself, as far as a store in it is concerned. */
+export interface PostgresInspection {
+  /** Of PostgreSQL. */
+  readonly version: string
+  readonly encoding: string
+  /** Milliseconds since 1970, there and halfway between asking and answering here. */
+  readonly clock: number
+  readonly askedAt: number
+  /** The version of Muster's tables; absent where there are none. */
+  readonly tables: number | undefined
+  readonly mayMakeTables: boolean
+}
+
+/** Looks at the database that a `postgres://` URL names, and changes nothing in it. */
+export const inspectPostgres = (
+  url: Redacted.Redacted,
+  timeout: Duration.Duration
+): Effect.Effect<PostgresInspection, CannotOpenStore> =>
+  Effect.gen(function* () {
+    const { name, withoutPassword } = yield* parsePostgresUrl(url)
+    const inspect = Effect.gen(function* () {
+      const sql = yield* connect(url, timeout)
+      const before = yield* Clock.currentTimeMillis
+      const [found] = yield* sql<{
+        version: string
+        encoding: string
+        clock: number
+        has_tables: boolean
+        may_make: boolean
+      }>`SELECT current_setting('server_version') AS version, current_setting('server_encoding') AS encoding,
+        (extract(epoch FROM clock_timestamp()) * 1000)::double precision AS clock,
+        to_regclass('muster_migration') IS NOT NULL AS has_tables,
+        coalesce(has_schema_privilege(current_schema(), 'CREATE'), false) AS may_make`
+      const after = yield* Clock.currentTimeMillis
+      if (found === undefined) return yield* Effect.die(new Error("no row"))
+      const [latest] = found.has_tables
+        ? yield* sql<{ tables: number }>`SELECT max(migration_id) AS tables FROM muster_migration`
+        : []
+      return {
+        version: found.version,
+        encoding: found.encoding,
+        clock: found.clock,
+        askedAt: (before + after) / 2,
+        tables: latest?.tables,
+        mayMakeTables: found.may_make
+      }
+    })
+    return yield* makeWithin(timeout)(Effect.scoped(inspect)).pipe(
+      Effect.mapError((error) =>
+        CannotOpenStore.because(name, withoutPassword(describePostgresError(error)))
+      ),
+      Effect.withTracerEnabled(false)
+    )
+  })
 
 const connect = (url: Redacted.Redacted, timeout: Duration.Duration) => {
   // The server gives up earlier, so that it has let go of everything, and says why, before we do.

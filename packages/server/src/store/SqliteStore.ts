@@ -21,7 +21,7 @@ import { makeAttempt } from "./StoreAttempt.ts"
 import type { Columns, StoreDatabase } from "./StoreDatabase.ts"
 
 /** "must" in ASCII: what `file` and Muster know its databases by. */
-const applicationId = 0x6d757374
+export const applicationId = 0x6d757374
 
 const everyPragmas = [
   // Tools may hold a lock for a moment; nobody else does.
