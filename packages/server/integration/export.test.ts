@@ -302,7 +302,8 @@ describe("muster export and import", () => {
   it("a hundred thousand workers go from one service to another in a pipe, in bounded memory", async () => {
     const many = 100_000
     await using source = await Service.start()
-    await send(source, header, ...Array.from({ length: many }, (_, index) => line(`w${index}`)))
+    const workers = Array.from({ length: many }, (_, index) => `${JSON.stringify(line(`w${index}`))}\n`)
+    await sendText(source, workers.join(""))
     await using target = await Service.start()
     const muster = `'${process.execPath}' --max-old-space-size=96 '${bin}'`
     const { code, errors } = await shell(
@@ -359,11 +360,13 @@ function text(...values: ReadonlyArray<unknown>): string {
   return values.map((value) => `${JSON.stringify(value)}\n`).join("")
 }
 
-const send = async (service: Service, ...values: ReadonlyArray<unknown>) => {
+const send = (service: Service, ...values: ReadonlyArray<unknown>) => sendText(service, text(...values))
+
+const sendText = async (service: Service, body: string) => {
   const answer = await service.fetch("/v1/import", {
     method: "POST",
     headers: { "content-type": "application/x-ndjson" },
-    body: text(...values)
+    body
   })
   return read(answer.text)
 }
