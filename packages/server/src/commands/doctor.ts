@@ -9,8 +9,8 @@ import { parseAddress } from "../client/ServiceAddress.ts"
 import { inspectConfiguration } from "../configuration/Configuration.ts"
 import { type Check, checksFor, type Situation } from "../doctor/Checks.ts"
 import { type Finding, problem } from "../doctor/Finding.ts"
-import * as ProgressBar from "../register/ProgressBar.ts"
-import { NotAllDone } from "../register/RegisterFile.ts"
+import { canRedraw } from "../ProgressLine.ts"
+import { NotAllDone } from "../NotAllDone.ts"
 import { type ServeFlags, serviceVariables } from "../ServeSettings.ts"
 import { terminalOutput } from "../TerminalOutput.ts"
 import { printable, wrap } from "../TerminalText.ts"
@@ -82,7 +82,7 @@ const eraseLine = "\r\u001b[2K"
 
 /** Says on a terminal what is being looked at, until that has ended. */
 const showing = Effect.fnUntraced(function* <A, R>(name: string, effect: Effect.Effect<A, never, R>) {
-  if (!(yield* ProgressBar.canRedraw)) return yield* effect
+  if (!(yield* canRedraw)) return yield* effect
   const stdio = yield* Stdio.Stdio
   const write = (text: string) => Effect.ignore(Stream.run(Stream.succeed(text), stdio.stderr()))
   return yield* Effect.acquireUseRelease(
