@@ -311,7 +311,7 @@ describe("muster export and import", () => {
     )
     assert.strictEqual(code, 0, errors)
     assert.strictEqual((await target.fetch("/v1/workers?limit=1")).json.total, many)
-  }, 300_000)
+  }, 600_000)
 
   const hasScript = spawnSync("script", ["--version"]).status === 0
   it.skipIf(!hasScript)(
