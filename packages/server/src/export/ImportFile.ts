@@ -1,6 +1,6 @@
 /**
- * One `import` command from the opened file to the exit code: lines go out in requests of some hundred, one after the
- * other, and those that met something that passes are sent again. The service takes a line twice without harm.
+ * One `import` command from the opened file to the exit code: lines go out in requests of some hundred, a
+ * few at a time, and those that met something that passes are sent again. The service takes a line twice without harm.
  */
 import { RegistrationConfig } from "@muster/core"
 import { Console, Duration, Effect, type FileSystem, Schedule, type Scope, Stream } from "effect"
@@ -32,6 +32,8 @@ export interface ImportOptions {
 /** Lines of one request, and how many bytes they may have together. */
 const batchLines = 500
 const batchBytes = 4 * 2 ** 20
+/** A service stores what comes together in one transaction, and most of a request's time is waiting for that. */
+const requestsAtOnce = 4
 /** Failures that are listed; there may be a million. */
 const listed = 10
 
@@ -174,7 +176,8 @@ export const importFile = Effect.fnUntraced(function* (
         Stream.flatMap(Stream.fromIterable),
         Stream.groupedWithin(batchLines, "200 millis"),
         Stream.flatMap((batch) => Stream.fromIterable(split(batch))),
-        Stream.runForEach(send)
+        Stream.mapEffect(send, { concurrency: requestsAtOnce, unordered: true }),
+        Stream.runDrain
       )
     })
   )
