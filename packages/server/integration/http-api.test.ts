@@ -299,6 +299,8 @@ describe("the system's routes", () => {
       "/v1/dead-letters/{id}/retry",
       "/v1/dead-letters/{id}",
       "/v1/events",
+      "/v1/overview",
+      "/v1/history",
       "/v1/scheduler",
       "/v1/scheduler/workers",
       "/healthz",

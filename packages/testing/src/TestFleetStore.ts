@@ -40,6 +40,7 @@ export class TestFleetStore {
       timeline: (workerId) => this.call("timeline", store.timeline(workerId)),
       segments: (after, limit) => this.call("segments", store.segments(after, limit)),
       overview: this.call("overview", store.overview),
+      kinds: this.call("kinds", store.kinds),
       forget: (options) => this.call("forget", store.forget(options)),
       forgetHistory: (options) => this.call("forgetHistory", store.forgetHistory(options)),
       probe: this.call("probe", store.probe)

@@ -26,7 +26,13 @@ import * as Changes from "./FleetChanges.ts"
 import { FleetCounts } from "./FleetCounts.ts"
 import { makeWorkerMetrics, storeWritable } from "./FleetMetrics.ts"
 import { fleetDefaults, type FleetOptions, toRules } from "./FleetOptions.ts"
-import { type BrowseWindow, FleetStore, type ListFilter, type StoreUnavailable } from "./FleetStore.ts"
+import {
+  type BrowseWindow,
+  FleetStore,
+  type ListFilter,
+  type StoreUnavailable,
+  type WorkerKind
+} from "./FleetStore.ts"
 import { makeGroupCommit } from "./GroupCommit.ts"
 import { type Lease, Leases } from "./Leases.ts"
 import { measuredStoreLayer } from "./MeasuredStore.ts"
@@ -212,6 +218,10 @@ export class Fleet extends Context.Service<
     readonly events: (after: EventPosition) => Stream.Stream<PhaseEvent, StoreUnavailable>
     /** A position after everything that has happened, and before everything to come. */
     readonly latestEvent: Effect.Effect<EventPosition, StoreUnavailable>
+    /** The workers that are known, by kind. */
+    readonly kinds: Effect.Effect<ReadonlyArray<WorkerKind>, StoreUnavailable>
+    /** Of each priority with unfinished changes, since when the oldest of them is unfinished. */
+    readonly oldestUnfinished: Effect.Effect<ReadonlyMap<Priority, number>, StoreUnavailable>
     /** What the latest comparison with the scheduler found. */
     readonly drift: Effect.Effect<Option.Option<DriftReport>>
     /** Why the store does not take changes at the moment, if it does not. */
@@ -542,6 +552,8 @@ const make = Effect.fnUntraced(function* (
     })),
     events: (after) => events.after(after),
     latestEvent: Effect.map(store.overview, ({ sequence }) => ({ sequence, index: Infinity })),
+    kinds: store.kinds,
+    oldestUnfinished: store.oldestUnfinished,
     drift: Effect.sync(() => Option.fromUndefinedOr(drift.latest())),
     storeTrouble: Effect.sync(() => trouble.current),
     drained: reconciler.drained,

@@ -123,6 +123,16 @@ export type ScannedWorker = Pick<
   "id" | "desired" | "phase" | "priority" | "generation" | "task" | "registeredAt"
 >
 
+/** How many workers have all of this in common. */
+export interface WorkerKind {
+  readonly phase: Phase
+  /** `undefined`, as is `workerType`: all that is known of the worker is that it has to go. */
+  readonly namespace: string | undefined
+  readonly workerType: string | undefined
+  /** At least 1. */
+  readonly workers: number
+}
+
 /** The numbers that whoever opens a store goes on from. */
 export interface StoreOverview {
   readonly phases: ReadonlyMap<Phase, number>
@@ -200,6 +210,8 @@ export class FleetStore extends Context.Service<
       limit: number
     ) => Effect.Effect<ReadonlyArray<StoredSegment>, StoreUnavailable>
     readonly overview: Effect.Effect<StoreOverview, StoreUnavailable>
+    /** The workers that are known, by kind; each kind once. */
+    readonly kinds: Effect.Effect<ReadonlyArray<WorkerKind>, StoreUnavailable>
     /** Removes terminated workers with their timelines; how many it removed. 0: there is nothing left to remove. */
     readonly forget: (options: ForgetOptions) => Effect.Effect<number, StoreUnavailable>
     /** Removes segments and notes from before; at most `limit` of each; how many it removed. */

@@ -46,6 +46,7 @@ const make = Effect.gen(function* () {
     timeline: (workerId) => read(store.timeline(workerId)),
     segments: (after, limit) => read(store.segments(after, limit)),
     overview: read(store.overview),
+    kinds: read(store.kinds),
     forget: (options) => write(store.forget(options)),
     forgetHistory: (options) => write(store.forgetHistory(options)),
     probe: write(store.probe)

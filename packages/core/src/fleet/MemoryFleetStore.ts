@@ -19,7 +19,8 @@ import {
   type RecordWindow,
   type StoredSegment,
   type StoreOverview,
-  type TimelineSegment
+  type TimelineSegment,
+  type WorkerKind
 } from "./FleetStore.ts"
 import { PageBudget } from "./PageBudget.ts"
 import type { Phase } from "./Phase.ts"
@@ -51,6 +52,7 @@ const serve = (contents: Contents): FleetStore["Service"] => ({
   timeline: (workerId) => Effect.sync(() => contents.timeline(workerId)),
   segments: (after, limit) => Effect.sync(() => contents.segments(after, limit)),
   overview: Effect.sync(() => contents.overview()),
+  kinds: Effect.sync(() => contents.kinds()),
   forget: (options) => Effect.sync(() => contents.forget(options)),
   forgetHistory: ({ limit, notesBefore, segmentsBefore }) =>
     Effect.sync(
@@ -310,6 +312,21 @@ class Contents {
       sequence: this.sequence,
       forgottenGeneration: this.forgottenGeneration
     }
+  }
+
+  kinds(): ReadonlyArray<WorkerKind> {
+    const kinds = new Map<string, WorkerKind>()
+    for (const { record } of this.entries.values()) {
+      const { namespace, workerType } = record.stored?.worker.metadata ?? {}
+      const key = [record.phase, workerType, namespace].join()
+      kinds.set(key, {
+        phase: record.phase,
+        namespace,
+        workerType,
+        workers: (kinds.get(key)?.workers ?? 0) + 1
+      })
+    }
+    return Array.from(kinds.values())
   }
 
   forget({ before, keep, limit }: ForgetOptions): number {

@@ -18,6 +18,7 @@ import { ExportLine } from "../export/ExportFormat.ts"
 import { IdempotencyKey } from "./RequestKeys.ts"
 import { BinaryEvent, StructuredEvent } from "./CloudEvents.ts"
 import { HttpLimits } from "./HttpLimits.ts"
+import { HistoryView, OverviewView } from "./OverviewView.ts"
 import { batchExamples, eventExamples, polish, withExamples, workerExamples } from "./OpenApiDocument.ts"
 import {
   BodyProblems,
@@ -363,6 +364,31 @@ const events = HttpApiGroup.make("events")
     OpenApi.annotations({ title: "Events", description: "What happens to workers: told and followed" })
   )
 
+const overview = HttpApiGroup.make("overview")
+  .add(
+    HttpApiEndpoint.get("getOverview", "/v1/overview", { success: OverviewView }).annotateMerge(
+      describe("How things are", "In a sentence, and in the numbers behind it.")
+    ),
+    HttpApiEndpoint.get("getHistory", "/v1/history", {
+      query: {
+        after: Schema.optionalKey(
+          Schema.String.check(
+            Schema.isPattern(/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d{1,9})?Z$/, {
+              expected: "a time such as 2026-01-31T12:00:00Z"
+            })
+          )
+        ).annotate({ description: "The `at` of the last point that was seen" })
+      },
+      success: HistoryView
+    }).annotateMerge(
+      describe(
+        "How things have been",
+        "The last hour since the service was started, in steps of five seconds. Prometheus keeps more, see /metrics."
+      )
+    )
+  )
+  .annotateMerge(OpenApi.annotations({ title: "Overview", description: "All of it at a glance" }))
+
 const scheduler = HttpApiGroup.make("scheduler")
   .add(
     HttpApiEndpoint.get("getScheduler", "/v1/scheduler", { success: SchedulerView }).annotateMerge(
@@ -432,7 +458,7 @@ const system = HttpApiGroup.make("system")
   .annotateMerge(OpenApi.annotations({ title: "System", description: "For those who run the service" }))
 
 export class Api extends HttpApi.make("muster")
-  .add(workers, deadLetters, events, scheduler, system)
+  .add(workers, deadLetters, events, overview, scheduler, system)
   .middleware(RequestProblems)
   .annotateMerge(
     OpenApi.annotations({

@@ -6,6 +6,7 @@ import { Context, type Duration, Effect, Exit, Fiber, Layer, Scope } from "effec
 import { HttpRouter, HttpServer } from "effect/http"
 import { HttpApiBuilder } from "effect/http-api"
 import { createServer, type Server } from "node:http"
+import { History } from "../History.ts"
 import { Telemetry } from "../Telemetry.ts"
 import { Api } from "./Api.ts"
 import { CallerTrace } from "./CallerTrace.ts"
@@ -16,16 +17,24 @@ import { Documentation } from "./Documentation.ts"
 import { ErrorResponses } from "./ErrorResponses.ts"
 import { EventsHandlers } from "./EventsHandlers.ts"
 import { HttpLimits } from "./HttpLimits.ts"
+import { OverviewHandlers } from "./OverviewHandlers.ts"
 import { SchedulerHandlers } from "./SchedulerHandlers.ts"
 import { SystemHandlers } from "./SystemHandlers.ts"
 import { WorkersHandlers } from "./WorkersHandlers.ts"
 
 /** Every route, over the services of the context. */
 export const Routes = HttpApiBuilder.layer(Api).pipe(
-  Layer.provide([WorkersHandlers, DeadLettersHandlers, EventsHandlers, SchedulerHandlers, SystemHandlers]),
+  Layer.provide([
+    WorkersHandlers,
+    DeadLettersHandlers,
+    EventsHandlers,
+    OverviewHandlers,
+    SchedulerHandlers,
+    SystemHandlers
+  ]),
   Layer.merge(Documentation),
   Layer.provide([ErrorResponses, CallerTrace]),
-  Layer.provide(Telemetry.layer)
+  Layer.provide([Telemetry.layer, History.layer])
 )
 
 export interface ListenOptions {

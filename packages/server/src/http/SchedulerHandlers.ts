@@ -8,22 +8,21 @@ import {
   Pacing,
   RegistrationConfig,
   type SchedulerError,
-  type SchedulerHealth,
   SchedulerPort
 } from "@muster/core"
-import { Cause, Duration, Effect, Option, Schema, Stream } from "effect"
+import { Duration, Effect, Option, Schema, Stream } from "effect"
 import { HttpApiBuilder } from "effect/http-api"
 import { Fleet, PageBudget } from "@muster/core/fleet"
 import { Api } from "./Api.ts"
 import { HttpLimits } from "./HttpLimits.ts"
 import { InvalidRequest, NotSupported, SchedulerFailure, SchedulerUnavailableProblem } from "./Problems.ts"
+import { healthOf } from "./SchedulerHealthCheck.ts"
 import { SchedulerName } from "./SchedulerName.ts"
 import { toDriftView } from "./Schemas.ts"
 
 // As everywhere in Muster's JSON: text that a variable of the configuration takes, too.
 const toText = Schema.encodeSync(Schema.DurationFromString)
 
-const healthTimeout = Duration.seconds(5)
 const listTimeout = Duration.seconds(60)
 
 export const SchedulerHandlers = HttpApiBuilder.group(
@@ -97,25 +96,6 @@ export const SchedulerHandlers = HttpApiBuilder.group(
       )
   })
 )
-
-const healthOf = (health: Effect.Effect<SchedulerHealth, SchedulerError>): Effect.Effect<SchedulerHealth> =>
-  health.pipe(
-    Effect.catchDefect((defect) =>
-      Effect.andThen(
-        Effect.logError("The scheduler's adapter died when it was asked for its health", Cause.die(defect)),
-        Effect.fail({ message: "the scheduler's adapter died" })
-      )
-    ),
-    Effect.catch((error) => Effect.succeed({ status: "unavailable" as const, message: error.message })),
-    Effect.timeoutOrElse({
-      duration: healthTimeout,
-      orElse: () =>
-        Effect.succeed({
-          status: "unavailable" as const,
-          message: `no answer within ${Duration.format(healthTimeout)}`
-        })
-    })
-  )
 
 /** Where a page begins: after the worker `after`, or, should it be gone by then, after so many workers. */
 interface Position {

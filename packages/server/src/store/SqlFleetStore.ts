@@ -115,6 +115,7 @@ export const makeSqlFleetStore = (database: StoreDatabase, attempt: Attempt): Fl
     timeline: (workerId) => attempt("read", timelines.of(workerId)),
     segments: (after, limit) => attempt("read", timelines.after(after, limit)),
     overview: attempt("read", overview),
+    kinds: attempt("read", counts.kinds),
     forget: (options) => attempt("write", transaction(forget(options))),
     forgetHistory: ({ limit, notesBefore, segmentsBefore }) =>
       attempt("write", transaction(forgetHistory(segmentsBefore, notesBefore, limit))),

@@ -2,7 +2,7 @@
  * How many workers there are of each kind. Kept with every change, in the same transaction, so that an overview and
  * the total of a listing cost the same with a million workers as with ten.
  */
-import { isUnfinished, type ListFilter, type Phase, type Priority } from "@muster/core/fleet"
+import { isUnfinished, type ListFilter, type Phase, type Priority, type WorkerKind } from "@muster/core/fleet"
 import { Effect } from "effect"
 import type * as SqlError from "effect/sql/SqlError"
 import type { Columns, StoreDatabase } from "./StoreDatabase.ts"
@@ -22,6 +22,13 @@ interface PhaseCount {
   readonly phase: Phase
   readonly workers: number
   readonly leased: number
+}
+
+interface KindCount {
+  readonly phase: Phase
+  readonly namespace: string
+  readonly worker_type: string
+  readonly workers: number
 }
 
 interface UnfinishedCount {
@@ -86,6 +93,17 @@ export const makeWorkerCounts = ({ isOneOf, sql, upsert }: StoreDatabase) => {
     change: (changes: CountChanges) => add(changes.rows),
     byPhase: sql<PhaseCount>`SELECT phase, sum(workers) AS workers, sum(leased) AS leased
       FROM muster_count GROUP BY phase HAVING sum(workers) > 0`,
+    kinds: Effect.map(
+      sql<KindCount>`SELECT phase, namespace, worker_type, sum(workers) AS workers FROM muster_count
+        GROUP BY phase, namespace, worker_type HAVING sum(workers) > 0`,
+      (rows) =>
+        rows.map(({ namespace, phase, worker_type, workers }): WorkerKind => ({
+          phase,
+          namespace: namespace === "" ? undefined : namespace,
+          workerType: worker_type === "" ? undefined : worker_type,
+          workers
+        }))
+    ),
     unfinished: sql<UnfinishedCount>`SELECT priority, sum(unfinished) AS unfinished
       FROM muster_count GROUP BY priority HAVING sum(unfinished) > 0`,
     /** How many match a filter; of its labels nothing is known here. */

@@ -155,6 +155,30 @@ export const testList = (test: DeclareTest) => {
   )
 
   test(
+    "is counted by kind",
+    Effect.fnUntraced(function* (trial: FleetStoreTrial) {
+      assert.deepStrictEqual(yield* trial.store.kinds, [])
+      const ci = storedWorker("a", { namespace: "ci", workerType: "static" })
+      yield* trial.put(
+        record("a", { phase: "ready", stored: ci }),
+        record("b", { phase: "ready", stored: ci, priority: "low" }),
+        record("c", { phase: "pending", stored: storedWorker("c") }),
+        record("gone", { phase: "terminated" })
+      )
+      yield* trial.put(record("c", { phase: "ready", stored: storedWorker("c") }))
+      const kinds = (yield* trial.store.kinds).toSorted((left, right) => right.workers - left.workers)
+      assert.sameDeepMembers(
+        [...kinds],
+        [
+          { phase: "ready", namespace: "ci", workerType: "static", workers: 2 },
+          { phase: "ready", namespace: "default", workerType: "dynamic", workers: 1 },
+          { phase: "terminated", namespace: undefined, workerType: undefined, workers: 1 }
+        ]
+      )
+    })
+  )
+
+  test(
     "is looked through from any place, in any order",
     Effect.fnUntraced(function* (trial: FleetStoreTrial) {
       const labels = { pool: "a" }
