@@ -292,6 +292,8 @@ describe("the system's routes", () => {
       "/v1/workers/{id}",
       "/v1/workers/{id}/ready",
       "/v1/workers/{id}/heartbeat",
+      "/v1/workers/{id}/check",
+      "/v1/workers/{id}/retry",
       "/v1/workers/{id}/timeline",
       "/v1/dead-letters",
       "/v1/dead-letters/retry",
@@ -316,6 +318,8 @@ describe("the system's routes", () => {
     for (const [path, method, isRefused] of [
       ["/v1/workers/{id}/ready", "post", true],
       ["/v1/workers/{id}/heartbeat", "post", false],
+      ["/v1/workers/{id}/check", "post", false],
+      ["/v1/workers/{id}/retry", "post", false],
       ["/v1/workers/{id}", "delete", false],
       ["/v1/events", "post", false]
     ] as const) {

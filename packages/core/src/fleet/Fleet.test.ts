@@ -545,6 +545,110 @@ describe("Fleet", () => {
     )
   })
 
+  describe("a check that somebody asks for", () => {
+    it.effect("asks the scheduler, and registers the worker again if it is lost", () =>
+      Effect.gen(function* () {
+        const fleet = yield* Fleet
+        const scheduler = yield* TestScheduler
+        yield* want("a")
+        yield* settle
+        yield* fleet.check(id("a"))
+        yield* settle
+        const operations = Effect.map(scheduler.calls, (calls) => calls.map(({ operation }) => operation))
+        assert.deepStrictEqual(yield* operations, ["register", "get"])
+        yield* scheduler.forget
+        yield* fleet.check(id("a"))
+        yield* settle
+        assert.deepStrictEqual(yield* operations, ["register", "get", "get", "register"])
+        assert.strictEqual((yield* status("a")).phase, "registered")
+        assert.lengthOf(yield* scheduler.workers, 1)
+      }).pipe(Effect.provide(layer()))
+    )
+
+    it.effect("tries a dead letter again, and leaves alone what is about to be called", () =>
+      Effect.gen(function* () {
+        const fleet = yield* Fleet
+        const scheduler = yield* TestScheduler
+        yield* scheduler.onRegister("a", [rejected])
+        yield* scheduler.onEvery("register", [unavailable])
+        yield* want("a")
+        yield* settle
+        assert.strictEqual((yield* fleet.check(id("a"))).phase, "pending")
+        yield* settle
+        const before = yield* status("a")
+        yield* fleet.check(id("a"))
+        yield* settle
+        assert.strictEqual((yield* status("a")).dueAt, before.dueAt)
+      }).pipe(Effect.provide(layer()))
+    )
+
+    it.effect("is refused for a worker that is gone, or not known", () =>
+      Effect.gen(function* () {
+        const fleet = yield* Fleet
+        assert.strictEqual((yield* Effect.flip(fleet.check(id("a"))))._tag, "UnknownWorker")
+        yield* want("a")
+        yield* fleet.terminate(id("a"))
+        assert.strictEqual((yield* Effect.flip(fleet.check(id("a"))))._tag, "WorkerGone")
+      }).pipe(Effect.provide(layer()))
+    )
+  })
+
+  describe("a wait for the next call", () => {
+    it.effect("ends when somebody asks for it", () =>
+      Effect.gen(function* () {
+        const fleet = yield* Fleet
+        const scheduler = yield* TestScheduler
+        yield* scheduler.onRegister("a", [unavailable, unavailable, unavailable, unavailable])
+        yield* want("a")
+        yield* TestClock.adjust("5 seconds")
+        assert.isDefined((yield* status("a")).nextAttemptAt)
+        const { attempts } = yield* status("a")
+        yield* fleet.hasten(id("a"))
+        yield* settle
+        assert.strictEqual((yield* status("a")).attempts, attempts + 1)
+        const { items } = yield* fleet.timeline(id("a"))
+        assert.include(
+          items.map((item) => (item.type === "change" ? item.change : "")),
+          "retried"
+        )
+      }).pipe(Effect.provide(layer()))
+    )
+
+    it.effect("does not end before the time that the scheduler has asked for", () =>
+      Effect.gen(function* () {
+        const fleet = yield* Fleet
+        const scheduler = yield* TestScheduler
+        const later = new SchedulerUnavailable({ message: "busy", retryAfter: Duration.seconds(2) })
+        yield* scheduler.onRegister("a", [TestScheduler.fail(later)])
+        yield* want("a")
+        yield* settle
+        yield* fleet.hasten(id("a"))
+        yield* TestClock.adjust("1999 millis")
+        assert.strictEqual((yield* status("a")).attempts, 1)
+        yield* TestClock.adjust("1 millis")
+        assert.strictEqual((yield* status("a")).phase, "registered")
+      }).pipe(Effect.provide(layer()))
+    )
+
+    it.effect(
+      "need not be there: a worker that is registered stays as it is, and a dead letter is retried",
+      () =>
+        Effect.gen(function* () {
+          const fleet = yield* Fleet
+          const scheduler = yield* TestScheduler
+          yield* scheduler.onRegister("dead", [rejected])
+          yield* want("a")
+          yield* want("dead")
+          yield* settle
+          const before = yield* status("a")
+          assert.strictEqual((yield* fleet.hasten(id("a"))).phase, "registered")
+          assert.deepStrictEqual(yield* status("a"), before)
+          assert.strictEqual((yield* fleet.hasten(id("dead"))).phase, "pending")
+          assert.strictEqual((yield* Effect.flip(fleet.hasten(id("b"))))._tag, "UnknownWorker")
+        }).pipe(Effect.provide(layer()))
+    )
+  })
+
   describe("dead letters", () => {
     it.effect("are tried again, under the same generation, when that is asked for", () =>
       Effect.gen(function* () {

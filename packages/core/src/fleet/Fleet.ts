@@ -159,6 +159,13 @@ export class Fleet extends Context.Service<
       workerId: WorkerId,
       options: ChangeOptions
     ) => Effect.Effect<Accepted, NotAccepted | UnknownWorker | WorkerGone>
+    /** Asks the scheduler whether it has a worker that is wanted, and registers it again if not. */
+    readonly check: (workerId: WorkerId) => Effect.Effect<Accepted, NotAccepted | UnknownWorker | WorkerGone>
+    /**
+     * Ends a worker's wait for its next call, but for what the scheduler has asked for; a dead letter is tried again.
+     * Where nothing waits, nothing changes.
+     */
+    readonly hasten: (workerId: WorkerId) => Effect.Effect<Accepted, NotAccepted | UnknownWorker>
     /** Renews a worker's lease, if it has one; how long the worker may now be silent. */
     readonly heartbeat: (
       workerId: WorkerId
@@ -520,6 +527,22 @@ const make = Effect.fnUntraced(function* (
         if (known.desired === "unregistered") return Result.fail(new WorkerGone({ workerId }))
         return Result.succeed(Changes.ready(draft, known, occasion))
       }),
+    check: (workerId) =>
+      accept(
+        workerId,
+        undefined,
+        (draft, known): Result.Result<Changes.Change, UnknownWorker | WorkerGone> => {
+          if (known === undefined) return Result.fail(new UnknownWorker({ workerId }))
+          if (known.desired === "unregistered") return Result.fail(new WorkerGone({ workerId }))
+          return Result.succeed(Changes.check(draft, known))
+        }
+      ),
+    hasten: (workerId) =>
+      accept(workerId, undefined, (draft, known) =>
+        known === undefined
+          ? Result.fail(new UnknownWorker({ workerId }))
+          : Result.succeed(Changes.hasten(draft, known))
+      ),
     heartbeat,
     retry: decideDeadLetter(Changes.retry),
     retryAll: (filter) =>

@@ -116,6 +116,28 @@ export const ready = (draft: Draft, known: WorkerRecord, occasion: Omit<Occasion
   return applied(toPhase(draft, begin(draft, record), "pending", [said]))
 }
 
+/**
+ * Somebody doubts that the scheduler has a worker: it is asked, and the worker registered again if not. A call that is
+ * to come answers the same; a dead letter is tried again.
+ */
+export const check = (draft: Draft, known: WorkerRecord): Change => {
+  if (isUnfinished(known)) return applied(known)
+  if (known.phase === "failed") return retry(draft, known)
+  if (draft.isFull) return full
+  return applied(draft.put({ ...known, task: "verify", dueAt: draft.now }))
+}
+
+/** A wait for the next call ends now, or as soon as the scheduler has said that it may. */
+export const hasten = (draft: Draft, known: WorkerRecord): Change => {
+  const { dueAt, nextAttemptAt, notBefore = 0 } = known
+  if (known.phase === "failed") return retry(draft, known)
+  if (nextAttemptAt === undefined || dueAt === undefined) return applied(known)
+  const sooner = Math.min(dueAt, Math.max(draft.now, notBefore))
+  if (sooner === dueAt) return applied(known)
+  const record = { ...known, dueAt: sooner, nextAttemptAt: sooner > draft.now ? sooner : undefined }
+  return applied(draft.put(record, [changeItem(record, draft.now, { name: "retried" })]))
+}
+
 /** What failed is tried again as it is wanted now. Its generation stays: nothing about the worker has changed. */
 export const retry = (draft: Draft, known: WorkerRecord): Change => {
   if (draft.isFull) return full

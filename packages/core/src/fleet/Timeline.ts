@@ -7,7 +7,8 @@ import { FailureType } from "./Failure.ts"
 import { Phase } from "./Phase.ts"
 
 /**
- * What asked for a change. `retried` and `dropped` are decisions about a dead letter; `expired` is a lease that was
+ * What asked for a change. `retried` and `dropped` are decisions about a dead letter, `retried` also about a wait for the
+ * next call that somebody ended; `expired` is a lease that was
  * not renewed; `lost` and `ghost` are differences that a comparison with the scheduler found: a worker that it does
  * not have any more, and one that it still has; `adopted` is one that only the scheduler knew; `imported` comes from an
  * export.

@@ -245,6 +245,28 @@ const workers = HttpApiGroup.make("workers")
         "The ready event: verifies that the scheduler has the worker, and registers it again if not."
       )
     ),
+    HttpApiEndpoint.post("checkWorker", "/v1/workers/:id/check", {
+      params: workerParams,
+      success: Accepted,
+      error: [UnknownWorkerProblem, WorkerTerminatedProblem, OverloadedResponse]
+    }).annotateMerge(
+      describe(
+        "Check a worker with the scheduler",
+        "Asks the scheduler at once whether it has the worker, and registers it again if not; the timeline says what came " +
+          "of it. A call that is under way answers the same; a dead letter is tried again."
+      )
+    ),
+    HttpApiEndpoint.post("retryWorker", "/v1/workers/:id/retry", {
+      params: workerParams,
+      success: Accepted,
+      error: [UnknownWorkerProblem, OverloadedResponse]
+    }).annotateMerge(
+      describe(
+        "Retry a worker now",
+        "Ends the wait until nextAttemptAt, though not before the time that the scheduler has asked for; a dead letter " +
+          "is tried again. Where nothing waits, nothing changes."
+      )
+    ),
     HttpApiEndpoint.post("workerHeartbeat", "/v1/workers/:id/heartbeat", {
       params: workerParams,
       success: LeaseView,

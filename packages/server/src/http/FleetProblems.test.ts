@@ -61,6 +61,8 @@ describe("a store that fails", () => {
     ["GET", "/v1/dead-letters"],
     ["GET", "/v1/events"],
     ["POST", "/v1/workers/known/heartbeat"],
+    ["POST", "/v1/workers/known/check"],
+    ["POST", "/v1/workers/known/retry"],
     ["POST", "/v1/dead-letters/retry"],
     ["POST", "/v1/dead-letters/drop"]
   ] as const)("cannot answer %s %s, and says when to come back", ([method, path]) =>

@@ -159,6 +159,15 @@ describe("/v1/dead-letters", () => {
     }).pipe(Effect.scoped)
   )
 
+  it.live("are retried as workers, too", () =>
+    Effect.gen(function* () {
+      const { send } = yield* withDeadLetters("a")
+      const { json, status } = yield* send("POST", "/v1/workers/a/retry")
+      assert.strictEqual(status, 202)
+      assert.deepInclude(json, { id: "a", phase: "pending" })
+    }).pipe(Effect.scoped)
+  )
+
   it.live("refuses to retry all because of a filter that it does not know", () =>
     Effect.gen(function* () {
       const { send } = yield* withDeadLetters("a")
@@ -206,6 +215,33 @@ describe("/v1/dead-letters", () => {
       const { send } = yield* withDeadLetters("a")
       const { json } = yield* send(method, path)
       assert.deepInclude(json, problem("unknown-dead-letter", 404))
+    }).pipe(Effect.scoped)
+  )
+})
+
+describe("POST /v1/workers/{id}/check", () => {
+  it.live("asks the scheduler, which has to know a worker that is wanted", () =>
+    Effect.gen(function* () {
+      const { scheduler, send } = yield* start()
+      yield* send("POST", "/v1/workers", worker("a"), waiting)
+      const { json, status } = yield* send("POST", "/v1/workers/a/check")
+      assert.strictEqual(status, 202)
+      assert.deepInclude(json, { id: "a", phase: "registered" })
+      while ((yield* scheduler.calls).every(({ operation }) => operation !== "get")) yield* Effect.sleep(10)
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("is refused for a worker that is gone, or not known", () =>
+    Effect.gen(function* () {
+      const { send } = yield* start()
+      yield* send("POST", "/v1/workers", worker("a"), waiting)
+      yield* send("DELETE", "/v1/workers/a")
+      for (const action of ["check", "retry"]) {
+        const unknown = yield* send("POST", `/v1/workers/b/${action}`)
+        assert.deepInclude(unknown.json, problem("unknown-worker", 404))
+      }
+      const gone = yield* send("POST", "/v1/workers/a/check")
+      assert.deepInclude(gone.json, problem("worker-terminated", 409))
     }).pipe(Effect.scoped)
   )
 })

@@ -143,7 +143,8 @@ const TimelineItemView = Schema.Union([
     type: Schema.Literal("change"),
     ...moment,
     change: ChangeName.annotate({
-      description: "What was accepted; retried and dropped are decisions about a dead letter"
+      description:
+        "What was accepted; dropped is a decision about a dead letter, retried about one or about a wait"
     }),
     source: Schema.NullOr(Schema.String.annotate({ description: "The source of the CloudEvent" })),
     reason: Schema.NullOr(Schema.String)

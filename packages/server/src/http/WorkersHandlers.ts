@@ -81,6 +81,22 @@ export const WorkersHandlers = HttpApiBuilder.group(
           Effect.mapError(notTold)
         )
       )
+      .handle("checkWorker", ({ params }) =>
+        workerId(params.id).pipe(
+          Effect.flatMap(fleet.check),
+          Effect.map(toAccepted),
+          Effect.mapError(notTold),
+          withoutKey
+        )
+      )
+      .handle("retryWorker", ({ params }) =>
+        workerId(params.id).pipe(
+          Effect.flatMap(fleet.hasten),
+          Effect.map(toAccepted),
+          Effect.mapError(notChanged),
+          withoutKey
+        )
+      )
       .handle("workerHeartbeat", ({ params }) =>
         workerId(params.id).pipe(
           Effect.flatMap((id) => Effect.map(fleet.heartbeat(id), (lease) => toLeaseView(id, lease))),
