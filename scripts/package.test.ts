@@ -121,7 +121,11 @@ console.log(JSON.stringify(Exit.isFailure(exit) ? exit.cause.reasons : exit.valu
       "src/index.ts"
     ]
     expect(files).toEqual(expect.arrayContaining([...always, ...index]))
-    const others = files.filter((path) => !/^(dist|src)\/.*[^.]\.(js|ts|map)$/.test(path))
+    expect(files.includes("console/dist/index.html.br")).toBe(name === "server")
+    const others = files.filter(
+      (path) =>
+        !/^(console\/dist\/.*\.(html|js|css|svg)(\.(br|gz))?$)|^(dist|src)\/.*[^.]\.(js|ts|map)$/.test(path)
+    )
     expect(others.filter((path) => !/^proto\/.*\.proto$/.test(path)).toSorted()).toEqual(always)
     expect(others.includes("proto/muster/scheduler/v1/scheduler.proto")).toBe(name === "server")
     expect(files.filter((path) => /\.test\.|\/Test(Rows|Routes)\./.test(path))).toEqual([])

@@ -12,6 +12,7 @@ import { Api } from "./Api.ts"
 import { CallerTrace } from "./CallerTrace.ts"
 import { CannotListen } from "./CannotListen.ts"
 import { answerClientErrors } from "./ClientErrors.ts"
+import { Console } from "./Console.ts"
 import { DeadLettersHandlers } from "./DeadLettersHandlers.ts"
 import { Documentation } from "./Documentation.ts"
 import { ErrorResponses } from "./ErrorResponses.ts"
@@ -33,6 +34,7 @@ export const Routes = HttpApiBuilder.layer(Api).pipe(
     SystemHandlers
   ]),
   Layer.merge(Documentation),
+  Layer.merge(Console),
   Layer.provide([ErrorResponses, CallerTrace]),
   Layer.provide([Telemetry.layer, History.layer])
 )

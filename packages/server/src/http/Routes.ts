@@ -6,6 +6,8 @@ import { Api } from "./Api.ts"
 /** Paths that are served beside the declared API. */
 export const openApiPath = "/openapi.json"
 export const docsPath = "/docs"
+export const consolePath = "/"
+export const consoleFilesPath = "/console/:file"
 
 const pathPattern = (path: string): RegExp =>
   new RegExp(`^${path.replace(/[.]/g, "\\.").replace(/:[A-Za-z]+/g, "[^/]+")}$`)
@@ -20,7 +22,9 @@ interface Route {
 const routes = (): ReadonlyArray<Route> => {
   const methods = new Map<string, Set<string>>([
     [openApiPath, new Set(["GET"])],
-    [docsPath, new Set(["GET"])]
+    [docsPath, new Set(["GET"])],
+    [consolePath, new Set(["GET"])],
+    [consoleFilesPath, new Set(["GET"])]
   ])
   for (const group of Object.values(Api.groups)) {
     for (const { method, path } of Object.values(group.endpoints)) {

@@ -1,0 +1,7 @@
+import { render } from "preact"
+import { App } from "./App.tsx"
+import { stayConnected } from "./live.ts"
+
+const place = document.getElementById("console")
+if (place !== null) render(<App />, place)
+void stayConnected()
