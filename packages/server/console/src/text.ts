@@ -85,7 +85,8 @@ const changes: Readonly<Record<Extract<TimelineItem, { type: "change" }>["change
   expired: "Lease expired",
   lost: "Lost by the scheduler",
   ghost: "Still held by the scheduler",
-  adopted: "Adopted from the scheduler"
+  adopted: "Adopted from the scheduler",
+  imported: "Imported from an export"
 }
 
 const calls = {

@@ -1,0 +1,53 @@
+/**
+ * A real browser in front of the console of a running service. Whatever it writes to its console as an error is
+ * remembered: there must be none.
+ */
+import { spawnSync } from "node:child_process"
+import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core"
+
+const found = spawnSync("which", ["chromium"], { encoding: "utf8" }).stdout.trim()
+
+export const hasBrowser = found !== ""
+export const whyNoBrowser = hasBrowser ? "" : " (skipped: chromium is not installed)"
+
+export const themes = ["light", "dark"] as const
+
+export class ConsoleBrowser {
+  /** What pages wrote as errors, and exceptions that nothing caught. */
+  readonly errors: Array<string> = []
+  private readonly browser: Browser
+
+  private constructor(browser: Browser) {
+    this.browser = browser
+  }
+
+  static async open(): Promise<ConsoleBrowser> {
+    const browser = await chromium.launch({
+      executablePath: found,
+      // Root may not use Chromium's sandbox, and containers may have a small /dev/shm.
+      args: ["--no-sandbox", "--disable-dev-shm-usage", "--force-color-profile=srgb", "--hide-scrollbars"]
+    })
+    return new ConsoleBrowser(browser)
+  }
+
+  async page(options: BrowserContextOptions = {}): Promise<Page> {
+    const context = await this.browser.newContext({
+      viewport: { width: 1440, height: 900 },
+      locale: "en-GB",
+      timezoneId: "Europe/Berlin",
+      reducedMotion: "reduce",
+      ...options
+    })
+    context.setDefaultTimeout(20_000)
+    const page = await context.newPage()
+    page.on("console", (message) => {
+      if (message.type() === "error") this.errors.push(message.text())
+    })
+    page.on("pageerror", (error) => this.errors.push(String(error)))
+    return page
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.browser.close()
+  }
+}

@@ -1,0 +1,192 @@
+/**
+ * What an operator does with the console, in a real browser in front of a real service.
+ */
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import type { Page } from "playwright-core"
+import { afterAll, assert, beforeAll, describe, it } from "vitest"
+import { ConsoleBrowser, hasBrowser, whyNoBrowser } from "./ConsoleBrowser.ts"
+import { Scheduler } from "./SchedulerProcess.ts"
+import { Service, worker } from "./ServiceProcess.ts"
+
+const folder = mkdtempSync(join(tmpdir(), "muster-console-"))
+
+describe.skipIf(!hasBrowser)(`the console${whyNoBrowser}`, () => {
+  let browser: ConsoleBrowser
+  let scheduler: Scheduler
+  let service: Service
+  let page: Page
+
+  /** A cell of the row of a worker in the list. */
+  const row = (id: string) => page.getByRole("row").filter({ hasText: id })
+  /** A step of the story of the worker that is shown. */
+  const story = (text: string | RegExp) => page.getByRole("listitem").getByText(text).first()
+  const open = (hash: string) => page.goto(`${service.url}/${hash}`)
+  const register = (...ids: ReadonlyArray<string>) =>
+    service.send(
+      "POST",
+      "/v1/workers/batch",
+      ids.map((id) => worker(id))
+    )
+  const store = join(folder, "fleet.db")
+  const args = () => ["--scheduler", scheduler.url, "--store", store]
+
+  beforeAll(async () => {
+    browser = await ConsoleBrowser.open()
+    scheduler = await Scheduler.start([])
+    service = await Service.start({ args: args() })
+    page = await browser.page()
+  })
+  afterAll(async () => {
+    await browser[Symbol.asyncDispose]()
+    await service[Symbol.asyncDispose]()
+    await scheduler[Symbol.asyncDispose]()
+    rmSync(folder, { recursive: true })
+  })
+
+  it("shows an empty fleet as one, and workers as they come, without a reload", async () => {
+    await open("#/workers")
+    await page.getByText("No workers yet").waitFor()
+    await register("first", "second")
+    await row("first").getByText("registered").waitFor()
+    await service.fetch("/v1/workers/second", { method: "DELETE" })
+    await row("second").getByText("terminated").waitFor()
+    await page.getByRole("link", { name: "Overview" }).click()
+    await page.getByRole("paragraph").getByText("1 worker registered; scheduler healthy").waitFor()
+  })
+
+  it("leads from the first page to the story of a worker in two clicks", async () => {
+    await open("#/")
+    await page.getByRole("link", { name: "registered", exact: true }).click()
+    await page.getByRole("link", { name: "first" }).click()
+    await story("Registration, attempt 1: succeeded").waitFor()
+    await page.getByRole("img", { name: /steps from/ }).waitFor()
+    assert.strictEqual(await page.title(), "first – Muster")
+  })
+
+  it("shows an outage as it begins and ends, and what a worker waits for", async () => {
+    await open("#/")
+    await scheduler.kill()
+    await register("waiting")
+    await page.getByText("Needs attention").waitFor()
+    await page.getByText("scheduler unavailable").first().waitFor()
+    await open("#/workers/waiting")
+    await page.getByRole("heading", { name: /Scheduler unavailable/ }).waitFor()
+    await page.getByText("The next attempt").waitFor()
+    const again = await Scheduler.start(["--port", scheduler.port])
+    await scheduler[Symbol.asyncDispose]()
+    scheduler = again
+    await page.getByRole("button", { name: "Retry now" }).click()
+    await page.getByText("waiting is tried again now.").waitFor()
+    await story(/attempt \d+: succeeded/).waitFor()
+    await page.getByRole("link", { name: "Overview" }).click()
+    await page.getByText("All is well").waitFor()
+  })
+
+  it("checks a worker with the scheduler, and terminates one when that is confirmed", async () => {
+    await open("#/workers/waiting")
+    await page.getByRole("button", { name: "Check with the scheduler" }).click()
+    await story(/^Check with the scheduler: the scheduler has it/).waitFor()
+    await page.getByRole("button", { name: "Terminate" }).click()
+    await page.getByRole("dialog").getByRole("button", { name: "Cancel" }).click()
+    assert.strictEqual((await service.fetch("/v1/workers/waiting")).json.phase, "registered")
+    await page.getByRole("button", { name: "Terminate" }).click()
+    await page.getByRole("dialog").getByRole("button", { name: "Terminate" }).click()
+    await page.getByText("waiting is being unregistered.").waitFor()
+    await page.locator(".big").getByText("terminated").waitFor()
+  })
+
+  it("keeps filters in the address, and finds with them again what they found", async () => {
+    await register("gpu-1", "gpu-2")
+    await open("#/workers")
+    await page.getByLabel("Search by id").fill("gpu")
+    await page.getByRole("button", { name: "registered", exact: true }).click()
+    await page.getByText("2 matches", { exact: true }).waitFor()
+    assert.strictEqual(new URL(page.url()).hash, "#/workers?phase=registered&search=gpu")
+    await page.reload()
+    await page.getByText("2 matches", { exact: true }).waitFor()
+    await page.getByRole("textbox", { name: "Label" }).fill("zone=a")
+    await page.keyboard.press("Enter")
+    await page.getByText("No worker matches").waitFor()
+    await page.getByRole("button", { name: "Show all workers" }).click()
+    await row("first").waitFor()
+  })
+
+  it("is used with the keyboard alone", async () => {
+    await page.goto("about:blank")
+    await open("#/")
+    await page.getByText("All is well").waitFor()
+    await page.keyboard.press("Tab")
+    assert.strictEqual(await page.evaluate("document.activeElement.textContent"), "Skip to the content")
+    await page.keyboard.press("Control+k")
+    await page.getByRole("grid").waitFor()
+    await page.waitForFunction("document.activeElement?.id === 'search'")
+    await page.keyboard.type("gpu-2")
+    await page.getByText("1 match", { exact: true }).waitFor()
+    for (let i = 0; i < 40; i++) {
+      await page.keyboard.press("Tab")
+      if (await page.evaluate("document.activeElement.getAttribute('role') === 'grid'")) break
+    }
+    await page.keyboard.press("End")
+    await page.keyboard.press("Enter")
+    await page.getByRole("heading", { name: "gpu-2" }).waitFor()
+    await page.waitForFunction("document.activeElement?.tagName === 'H1'")
+  })
+
+  it("says when the connection is lost, and shows without a gap what happened meanwhile", async () => {
+    await open("#/workers")
+    await row("first").waitFor()
+    const { port } = service
+    service.signal("SIGKILL")
+    await service.exit()
+    await page.getByText("Disconnected from the service").waitFor()
+    service = await Service.start({ args: [...args(), "--port", String(port)] })
+    await register("meanwhile")
+    await page.getByText("live", { exact: true }).waitFor()
+    await row("meanwhile").getByText("registered").waitFor()
+    await register("afterwards")
+    await row("afterwards").getByText("registered").waitFor()
+    assert.isAbove(browser.errors.length, 0)
+    // The browser's own words for a service that is not there; they are no fault of the page.
+    const others = browser.errors.filter((error) => !/ERR_CONNECTION|ERR_INCOMPLETE|ERR_EMPTY/.test(error))
+    browser.errors.splice(0, browser.errors.length, ...others)
+  })
+
+  it("retries and drops dead letters, one or a group, and says what came of it", async () => {
+    await scheduler.kill()
+    await scheduler[Symbol.asyncDispose]()
+    scheduler = await Scheduler.start(["--port", scheduler.port, "--reject-rate", "1"])
+    await register("dead-1", "dead-2", "dead-3", "dead-4")
+    await page.getByRole("link", { name: "Dead letters" }).first().click()
+    await page.getByText("4 dead letters, 1 cause").waitFor()
+    await scheduler.kill()
+    await scheduler[Symbol.asyncDispose]()
+    scheduler = await Scheduler.start(["--port", scheduler.port])
+    await page.getByRole("button", { name: "Retry dead-1" }).click()
+    await page.getByRole("dialog").getByRole("button", { name: "Retry" }).click()
+    await page.getByText("1 dead letter is tried again").waitFor()
+    await page.getByText("3 dead letters, 1 cause").waitFor()
+    await page.getByRole("button", { name: "Drop dead-2" }).click()
+    await page.getByRole("dialog").getByRole("button", { name: "Drop" }).click()
+    await page.getByText("2 dead letters, 1 cause").waitFor()
+    await page.getByRole("button", { name: /^Retry group/ }).click()
+    await page.getByRole("dialog").getByRole("button", { name: "Retry" }).click()
+    await page.getByText("2 dead letters are tried again").waitFor()
+    await page.getByText("No dead letters").waitFor()
+    while ((await service.fetch("/v1/workers/dead-4")).json.phase !== "registered");
+  })
+
+  it("shows what the scheduler holds beside what is wanted", async () => {
+    await open("#/scheduler")
+    await page.getByRole("row").filter({ hasText: "dead-4" }).getByText("as wanted").waitFor()
+  })
+
+  it("keeps the chosen colours", async () => {
+    await page.getByLabel("Colours").selectOption("dark")
+    await page.reload()
+    assert.strictEqual(await page.evaluate("getComputedStyle(document.documentElement).colorScheme"), "dark")
+  })
+
+  it("writes no error to the browser's console", () => assert.deepStrictEqual(browser.errors, []))
+})
