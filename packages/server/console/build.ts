@@ -9,7 +9,6 @@ import { join, resolve } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
 import { promisify } from "node:util"
 import { brotliCompress, constants, gzip } from "node:zlib"
-import { build } from "vite"
 
 const folder = import.meta.dirname
 const dist = join(folder, "dist")
@@ -66,6 +65,8 @@ const compress = async (path: string): Promise<void> => {
 await acquire()
 try {
   if (process.argv.includes("--force") || !(await isUpToDate())) {
+    // Only here: it takes a second to load, and mostly there is nothing to do.
+    const { build } = await import("vite")
     const built = join(workFolder, "dist")
     await build({
       configFile: join(folder, "vite.config.ts"),

@@ -56,7 +56,7 @@ export function Chart({ format, isStacked = false, series, times, title }: Chart
   return (
     <figure class="chart">
       <figcaption>
-        <h3>{title}</h3>
+        <h2>{title}</h2>
         <ul class="legend">
           {series.map(({ colour, name, values }) => (
             <li key={name}>
@@ -111,7 +111,12 @@ const optionsOf = (
     cursor: { y: false, points: { size: 6 }, drag: { x: false, y: false } },
     scales: { x: { time: true }, y: { range: (_, __, max) => [0, Math.max(max * 1.1, 1e-3)] } },
     axes: [
-      { ...axis, values: (_, splits) => splits.map((split) => clockText(split)), space: 70, size: 28 },
+      {
+        ...axis,
+        values: (_, splits, __, ___, step) => splits.map((split) => clockText(split, step)),
+        space: 70,
+        size: 28
+      },
       { ...axis, values: (_, splits) => splits.map((split) => format(split)), size: 56, space: 34 }
     ],
     series: [
@@ -132,7 +137,9 @@ const optionsOf = (
 const bars = uPlot.paths.bars?.({ size: [0.8, 12], align: -1 }) ?? (() => null)
 
 const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" })
-const clockText = (seconds: number): string => clock.format(seconds * 1000)
+/** `step`: seconds from one text to the next. */
+const clockText = (seconds: number, step: number): string =>
+  step < 60 ? localTime(seconds * 1000) : clock.format(seconds * 1000)
 
 /** A canvas knows no custom properties. */
 const resolvedColour = (element: HTMLElement, name: string): string => {

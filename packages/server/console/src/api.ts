@@ -3,26 +3,11 @@
  * is not as the service has it does not compile. Types only, so that nothing of the service is in the bundle.
  */
 import type { Api } from "../../src/http/Api.ts"
-import type { HistoryView, OverviewView } from "../../src/http/OverviewView.ts"
 
 type Groups = (typeof Api)["groups"]
-type Endpoints =
-  | {
-      [Name in keyof Groups]: Groups[Name]["endpoints"][keyof Groups[Name]["endpoints"]]
-    }[keyof Groups]
-  | ComingEndpoints
-
-/** Routes that are about to be declared. */
-interface Coming<M extends string, P extends string, Query, Success> {
-  readonly method: M
-  readonly path: P
-  readonly "~Params": never
-  readonly "~Query": Query
-  readonly "~Success": { readonly schema: { readonly Encoded: Success } }
-}
-type ComingEndpoints =
-  | Coming<"GET", "/v1/overview", never, typeof OverviewView.Encoded>
-  | Coming<"GET", "/v1/history", { readonly Type: { readonly after?: string } }, typeof HistoryView.Encoded>
+type Endpoints = {
+  [Name in keyof Groups]: Groups[Name]["endpoints"][keyof Groups[Name]["endpoints"]]
+}[keyof Groups]
 
 type Method = "GET" | "POST" | "DELETE"
 type PathOf<M extends Method> = Extract<Endpoints, { readonly method: M }>["path"]

@@ -11,9 +11,10 @@ import { Empty, Loaded } from "../states.tsx"
 import { count, failureAdvice, failureNames, plural } from "../text.ts"
 import { problemText } from "../worker/Worker.tsx"
 import { type Cause, type DeadLetters as Letters, readDeadLetters } from "./causes.ts"
-import { decide, type Decision, type Outcome } from "./decide.ts"
+import { decide, decideAll, type Decision, type Outcome } from "./decide.ts"
 
-type Decide = (decision: Decision, ids: ReadonlyArray<string>, what: string) => void
+/** What is decided about these, or about all that there are. */
+type Decide = (decision: Decision, ids: ReadonlyArray<string> | "all", what: string) => void
 
 const done = { retry: "tried again", drop: "dropped" } as const
 
@@ -21,7 +22,9 @@ const outcomeText = (decision: Decision, { done: decided, failed, gone, problem 
   [
     `${plural(decided, "dead letter")} ${decided === 1 ? "is" : "are"} ${done[decision]}`,
     ...(gone === 0 ? [] : [`${count(gone)} were none any more`]),
-    ...(problem === undefined ? [] : [`${count(failed)} stayed: ${problemText(problem)}`])
+    ...(problem === undefined
+      ? []
+      : [`${failed === 0 ? "" : `${count(failed)} stayed: `}${problemText(problem)}`])
   ].join("; ")
 
 export function DeadLetters() {
@@ -31,7 +34,7 @@ export function DeadLetters() {
   })
   const [progress, setProgress] = useState<{ readonly done: number; readonly of: number } | undefined>()
 
-  const run = async (decision: Decision, ids: ReadonlyArray<string>, what: string) => {
+  const run = async (...[decision, ids, what]: Parameters<Decide>) => {
     const isSure = await confirm({
       title: decision === "retry" ? `Retry ${what}?` : `Drop ${what}?`,
       text:
@@ -42,13 +45,16 @@ export function DeadLetters() {
       isDangerous: decision === "drop"
     })
     if (!isSure) return
-    setProgress({ done: 0, of: ids.length })
-    const outcome = await decide(decision, ids, (done) => setProgress({ done, of: ids.length }))
+    if (ids !== "all") setProgress({ done: 0, of: ids.length })
+    const outcome =
+      ids === "all"
+        ? await decideAll(decision)
+        : await decide(decision, ids, (done) => setProgress({ done, of: ids.length }))
     setProgress(undefined)
     notify(outcome.problem === undefined ? "done" : "problem", outcomeText(decision, outcome))
     letters.refresh()
   }
-  const onDecide: Decide = (decision, ids, what) => void run(decision, ids, what)
+  const onDecide: Decide = (...decision) => void run(...decision)
   return (
     <Loaded resource={letters} what="dead letters">
       {({ causes, total }) =>
@@ -80,8 +86,7 @@ interface AllProps extends Letters {
 }
 
 function All({ causes, onDecide, total }: AllProps) {
-  const ids = causes.flatMap(({ letters }) => letters.map(({ id }) => id))
-  const what = ids.length === total ? `all ${plural(total, "dead letter")}` : `the first ${count(ids.length)}`
+  const what = `all ${plural(total, "dead letter")}`
   return (
     <div class="bar">
       <p>
@@ -89,10 +94,10 @@ function All({ causes, onDecide, total }: AllProps) {
         <a href={toWorkers([["phase", "failed"]])}>See them as a list</a>
       </p>
       <div class="buttons">
-        <button type="button" onClick={() => onDecide("retry", ids, what)}>
+        <button type="button" onClick={() => onDecide("retry", "all", what)}>
           Retry all
         </button>
-        <button type="button" class="danger" onClick={() => onDecide("drop", ids, what)}>
+        <button type="button" class="danger" onClick={() => onDecide("drop", "all", what)}>
           Drop all
         </button>
       </div>

@@ -1,7 +1,7 @@
 /**
  * Deciding about many dead letters, one after the other or all that there are.
  */
-import { call, type Problem, toProblem } from "../api.ts"
+import { call, Problem, toProblem } from "../api.ts"
 
 export type Decision = "retry" | "drop"
 
@@ -21,6 +21,26 @@ const one = (decision: Decision, id: string) =>
   decision === "retry"
     ? call("POST", "/v1/dead-letters/:id/retry", { params: { id } })
     : call("DELETE", "/v1/dead-letters/:id", { params: { id } })
+
+/** All that there are, in one request. */
+export const decideAll = async (decision: Decision): Promise<Outcome> => {
+  try {
+    const { decided, left } =
+      decision === "retry"
+        ? await call("POST", "/v1/dead-letters/retry", {}).then(({ left, retried }) => ({
+            decided: retried,
+            left
+          }))
+        : await call("POST", "/v1/dead-letters/drop", {}).then(({ dropped, left }) => ({
+            decided: dropped,
+            left
+          }))
+    const problem = left === 0 ? undefined : new Problem(503, "Too many changes are unfinished")
+    return { done: decided, gone: 0, failed: left, problem }
+  } catch (error) {
+    return { done: 0, gone: 0, failed: 0, problem: toProblem(error) }
+  }
+}
 
 export const decide = async (
   decision: Decision,

@@ -49,7 +49,7 @@ export function LastHour({ history: { points, stepSeconds } }: { readonly histor
       {failures.length === 0 ? (
         <figure class="chart">
           <figcaption>
-            <h3>Failures, a second</h3>
+            <h2>Failures, a second</h2>
           </figcaption>
           <p class="none">None in the last hour.</p>
         </figure>

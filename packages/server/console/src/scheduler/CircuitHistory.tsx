@@ -33,7 +33,7 @@ export function CircuitHistory({ points }: { readonly points: ReadonlyArray<Hist
   return (
     <figure class="chart circuit">
       <figcaption>
-        <h3>Circuit</h3>
+        <h2>Circuit</h2>
         <ul class="legend">
           {(["closed", "half_open", "open"] as const).map((state) => (
             <li key={state}>

@@ -2,7 +2,7 @@
  * What the scheduler says that it holds, each beside what the fleet wants of it.
  */
 import { useState } from "preact/hooks"
-import { call, type WorkerStatus } from "../api.ts"
+import { call, toProblem, type WorkerStatus } from "../api.ts"
 import { PhaseMark } from "../PhaseMark.tsx"
 import { useResource } from "../resource.ts"
 import { toWorker } from "../route.ts"
@@ -33,10 +33,22 @@ const readHeld = async (cursor: string | undefined, signal: AbortSignal) => {
   return { rows, nextCursor, total }
 }
 
-const compare = async (id: string, heldGeneration: number | null, signal: AbortSignal): Promise<HeldRow> => {
-  // A search, because that it is not known is an answer here and no error.
-  const { items } = await call("GET", "/v1/workers", { query: { search: id, sort: "id", limit: 10 }, signal })
-  return { id, heldGeneration, wanted: items.find((worker) => worker.id === id) }
+const compare = async (id: string, heldGeneration: number | null, signal: AbortSignal): Promise<HeldRow> => ({
+  id,
+  heldGeneration,
+  wanted: await find(id, signal)
+})
+
+/** By a search first: that a worker is not known is an answer to it, and no error. */
+const find = async (id: string, signal: AbortSignal): Promise<WorkerStatus | undefined> => {
+  const { items, total } = await call("GET", "/v1/workers", { query: { search: id, limit: 10 }, signal })
+  const found = items.find((worker) => worker.id === id)
+  if (found !== undefined || total <= items.length) return found
+  // Ten others have its id in theirs.
+  return await call("GET", "/v1/workers/:id", { params: { id }, signal }).catch((error: unknown) => {
+    if (toProblem(error).status !== 404) throw error
+    return undefined
+  })
 }
 
 /** What the difference is, in words. */

@@ -147,6 +147,32 @@ function Hour({ history: { points, stepSeconds } }: { readonly history: HourView
         format={decimal}
         series={[{ name: "Rate", colour: "series-1", kind: "line", values: points.map(({ rate }) => rate) }]}
       />
+      <Chart
+        title="Workers in a call, on average"
+        times={times}
+        format={decimal}
+        series={[
+          {
+            name: "Batch",
+            colour: "series-1",
+            kind: "bars",
+            values: points.map(({ batchSize }) => batchSize)
+          }
+        ]}
+      />
+      <Chart
+        title="Retry budget: retries there may be"
+        times={times}
+        format={decimal}
+        series={[
+          {
+            name: "Left",
+            colour: "series-3",
+            kind: "line",
+            values: points.map(({ retryBudget }) => retryBudget)
+          }
+        ]}
+      />
     </section>
   )
 }

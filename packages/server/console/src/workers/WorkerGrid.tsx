@@ -3,7 +3,7 @@
  */
 import { useEffect, useLayoutEffect, useReducer, useRef, useState } from "preact/hooks"
 import type { WorkerStatus } from "../api.ts"
-import { Time } from "../clock.tsx"
+import { now, Time } from "../clock.tsx"
 import { PhaseMark } from "../PhaseMark.tsx"
 import { go, toWorker } from "../route.ts"
 import type { Sort } from "./query.ts"
@@ -208,7 +208,13 @@ function Cells({ row: { attempts, id, nextAttemptAt, phase, updatedAt, worker } 
         <PhaseMark phase={phase} />
         {nextAttemptAt === null ? null : (
           <small>
-            again <Time at={nextAttemptAt} as="distance" />
+            {Date.parse(nextAttemptAt) < now.value - 1000 ? (
+              "waits for its turn"
+            ) : (
+              <>
+                again <Time at={nextAttemptAt} as="distance" />
+              </>
+            )}
           </small>
         )}
       </span>
