@@ -177,6 +177,18 @@ describe.skipIf(!hasBrowser)(`the console${whyNoBrowser}`, () => {
     while ((await service.fetch("/v1/workers/dead-4")).json.phase !== "registered");
   })
 
+  it("drops all dead letters", async () => {
+    await scheduler.kill()
+    await scheduler[Symbol.asyncDispose]()
+    scheduler = await Scheduler.start(["--port", scheduler.port, "--reject-rate", "1"])
+    await register("dead-5", "dead-6")
+    await page.getByText("2 dead letters, 1 cause").waitFor()
+    await page.getByRole("button", { name: "Drop all" }).click()
+    await page.getByRole("dialog").getByRole("button", { name: "Drop" }).click()
+    await page.getByText("2 dead letters are dropped").waitFor()
+    await page.getByText("No dead letters").waitFor()
+  })
+
   it("shows what the scheduler holds beside what is wanted", async () => {
     await open("#/scheduler")
     await page.getByRole("row").filter({ hasText: "dead-4" }).getByText("as wanted").waitFor()
