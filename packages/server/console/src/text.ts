@@ -25,6 +25,10 @@ export const duration = (millis: number): string => {
   return hours < 48 ? `${Math.round(hours)} h` : `${Math.round(hours / 24)} d`
 }
 
+/** How long a registration took, in seconds, as the buckets of the metric tell: the first ends at a tenth of one. */
+export const registrationTime = (seconds: number): string =>
+  seconds > 0 && seconds < 0.1 ? "< 100 ms" : duration(seconds * 1000)
+
 /** A length of time as the API writes it, such as `10000 millis`. */
 export const setting = (text: string): string => {
   const [, millis] = /^(\d+(?:\.\d+)?) millis$/.exec(text) ?? []

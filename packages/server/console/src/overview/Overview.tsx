@@ -8,7 +8,7 @@ import { say } from "../notices.tsx"
 import { useResource } from "../resource.ts"
 import { toWorkers } from "../route.ts"
 import { Loaded } from "../states.tsx"
-import { count, decimal, duration } from "../text.ts"
+import { count, decimal, duration, registrationTime } from "../text.ts"
 import { Figure } from "./Figure.tsx"
 import { type DriftView, driftText, type FleetView, useOverview } from "./fleet.ts"
 import { LastHour } from "./LastHour.tsx"
@@ -120,7 +120,7 @@ function Figures({ fleet, history }: FiguresProps) {
         note={
           timed === undefined || timed.p95 === null || timed.p50 === null
             ? "no durations yet"
-            : `p50 ${duration(timed.p50 * 1000)}, p95 ${duration(timed.p95 * 1000)}`
+            : `p50 ${registrationTime(timed.p50)}, p95 ${registrationTime(timed.p95)}`
         }
       />
     </dl>
