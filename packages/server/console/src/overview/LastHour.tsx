@@ -4,7 +4,7 @@
 import type { FailureType } from "../api.ts"
 import { Chart, type Series } from "../Chart.tsx"
 import { Empty } from "../states.tsx"
-import { decimal, failureNames, registrationTime } from "../text.ts"
+import { decimal, duration, failureNames } from "../text.ts"
 import { type HourView, timesOf } from "./history.ts"
 
 const failureColours: ReadonlyArray<readonly [FailureType, string]> = [
@@ -59,7 +59,7 @@ export function LastHour({ history: { points, stepSeconds } }: { readonly histor
       <Chart
         title="How long a registration takes"
         times={times}
-        format={registrationTime}
+        format={(seconds) => duration(seconds * 1000)}
         series={[
           { name: "p50", colour: "series-1", kind: "line", values: points.map(({ p50 }) => p50) },
           { name: "p95", colour: "series-3", kind: "line", values: points.map(({ p95 }) => p95) }
