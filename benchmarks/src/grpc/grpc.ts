@@ -34,6 +34,7 @@ export const grpc = async (): Promise<void> => {
     String(port)
   ])
   const byHand = registerBy(address)
+  const withDeadline = registerBy(address, 30_000)
   const [first] = makeWorkers(1, "first")
   await scheduler.until(async () => {
     if (first !== undefined) await byHand.register(first, 1)
@@ -49,11 +50,11 @@ export const grpc = async (): Promise<void> => {
   let generation = 1
   let round = 0
 
-  const withByHand = async (callers: number, count: number) => {
+  const withByHand = async (client: typeof byHand, callers: number, count: number) => {
     const limit = pLimit(callers)
     const workers = makeWorkers(count, `hand-${callers}-${round++}`)
     const startedAt = performance.now()
-    await Promise.all(workers.map((worker) => limit(() => byHand.register(worker, ++generation))))
+    await Promise.all(workers.map((worker) => limit(() => client.register(worker, ++generation))))
     return (count * 1000) / (performance.now() - startedAt)
   }
 
@@ -69,29 +70,35 @@ export const grpc = async (): Promise<void> => {
   }
 
   const rows: Array<ReadonlyArray<string>> = []
-  for (const { byHand, callers, muster } of sizes) {
+  for (const { byHand: byHandCount, callers, muster } of sizes) {
     progress(`${callers} callers`)
-    const rates = { hand: new Array<number>(), muster: new Array<number>() }
-    for (let index = 0; index <= rounds; index++) {
-      const [hand, batched] = [await withByHand(callers, byHand), await withMuster(callers, muster)]
-      if (index === 0) continue
-      rates.hand.push(hand)
-      rates.muster.push(batched)
+    const lanes = {
+      "grpc-js with p-limit": () => withByHand(byHand, callers, byHandCount),
+      "the same, with a deadline": () => withByHand(withDeadline, callers, byHandCount),
+      Muster: () => withMuster(callers, muster)
     }
-    const [hand, batched] = [summarize(rates.hand), summarize(rates.muster)]
-    rows.push(
-      ["1.00", hand.median.toFixed(0), range(hand), String(callers), "grpc-js with p-limit"],
-      [
-        (batched.median / hand.median).toFixed(2),
-        batched.median.toFixed(0),
-        range(batched),
+    const rates = new Map<string, Array<number>>(Object.keys(lanes).map((name) => [name, []]))
+    for (let index = 0; index <= rounds; index++) {
+      for (const [name, run] of Object.entries(lanes)) {
+        const rate = await run()
+        if (index > 0) rates.get(name)?.push(rate)
+      }
+    }
+    const summaries = Array.from(rates, ([name, values]) => ({ name, summary: summarize(values) }))
+    const first = summaries[0]?.summary.median ?? NaN
+    for (const { name, summary } of summaries) {
+      rows.push([
+        (summary.median / first).toFixed(2),
+        summary.median.toFixed(0),
+        range(summary),
         String(callers),
-        "Muster"
-      ]
-    )
+        name
+      ])
+    }
   }
   printTable(["to by hand", "workers/s", "min–max", "callers", ""], rows)
   byHand.close()
+  withDeadline.close()
   await runtime.dispose()
 }
 

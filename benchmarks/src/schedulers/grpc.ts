@@ -4,8 +4,13 @@ import { freePort, Program } from "../durable/processes.ts"
 import { bin, type ProtoClient, protoClient } from "./protoClient.ts"
 import type { RunningScheduler, SchedulerBench } from "./schedulerBench.ts"
 
-const toClient = (address: string) =>
-  protoClient("muster/scheduler/v1/scheduler.proto", "muster.scheduler.v1.SchedulerService", address)
+const toClient = (address: string, deadlineMillis?: number) =>
+  protoClient(
+    "muster/scheduler/v1/scheduler.proto",
+    "muster.scheduler.v1.SchedulerService",
+    address,
+    deadlineMillis
+  )
 
 const registerWith =
   (client: ProtoClient): RunningScheduler["register"] =>
@@ -25,8 +30,8 @@ const registerWith =
   }
 
 /** `muster.scheduler.v1` by hand: one call for each worker. */
-export const registerBy = (address: string) => {
-  const client = toClient(address)
+export const registerBy = (address: string, deadlineMillis?: number) => {
+  const client = toClient(address, deadlineMillis)
   return { register: registerWith(client), close: client.close }
 }
 

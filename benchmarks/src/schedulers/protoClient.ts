@@ -16,8 +16,16 @@ export interface ProtoClient {
 
 const isService = (value: unknown): value is ServiceClientConstructor => typeof value === "function"
 
-/** `service` by its full name, such as `muster.scheduler.v1.SchedulerService`. */
-export const protoClient = (file: string, service: string, address: string): ProtoClient => {
+/**
+ * `service` by its full name, such as `muster.scheduler.v1.SchedulerService`. With `deadlineMillis` no call is waited
+ * for longer than that.
+ */
+export const protoClient = (
+  file: string,
+  service: string,
+  address: string,
+  deadlineMillis?: number
+): ProtoClient => {
   const folder = join(serverFolder, "proto")
   const definition = loadSync(join(folder, file), { includeDirs: [folder], longs: Number, defaults: true })
   let found: unknown = loadPackageDefinition(definition)
@@ -28,8 +36,9 @@ export const protoClient = (file: string, service: string, address: string): Pro
     call: (name, request) => {
       const method = client[name]
       if (typeof method !== "function") throw new Error(`${service} has no ${name}`)
+      const options = deadlineMillis === undefined ? {} : { deadline: Date.now() + deadlineMillis }
       return new Promise((resolve, reject) =>
-        method.call(client, request, (error: Error | null, answer: unknown) =>
+        method.call(client, request, options, (error: Error | null, answer: unknown) =>
           error === null ? resolve(answer) : reject(error)
         )
       )
