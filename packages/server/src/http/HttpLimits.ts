@@ -18,7 +18,7 @@ export const HttpLimits = {
   /** Longest `Prefer: wait`, in seconds; a longer one is cut to it. */
   waitSeconds: 60,
   /** Members of a batch that are taken in at the same time. */
-  itemsAtOnce: 256,
+  itemsAtOnce: 64,
   /** Members of a batch that wait for their outcome at the same time. */
   waitingItems: 256,
   /** Items on one page of a listing, unless asked for otherwise. */
