@@ -35,7 +35,7 @@ const raw = (bytes: string | Uint8Array): Promise<string> =>
 
 describe("what is not there", () => {
   it.each([
-    "/",
+    "/console",
     "/v1",
     "/v1/worker",
     "/v1/workers/a/b",
