@@ -95,7 +95,7 @@ describe("muster unregister", () => {
       yield* Effect.promise(() => asked)
       yield* TestClock.adjust("30 seconds")
       const { code, output } = yield* Fiber.join(fiber)
-      assert.match(output.join(), /^a {2}failed: .* has not answered for 30 seconds/)
+      assert.match(output.join(), /^a {2}failed: .* has not answered for 30s/)
       assert.strictEqual(code, 1)
     })
   )
