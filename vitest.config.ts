@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os"
 import { defineConfig } from "vitest/config"
 
 export default defineConfig({
@@ -5,6 +6,8 @@ export default defineConfig({
     // For those that hang. How fast something is, no test says: machines differ, and CI may be busy.
     testTimeout: 60_000,
     hookTimeout: 60_000,
+    // Most of the long ones wait for processes of theirs; on two cores it would be one at a time.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
     include: [
       "packages/*/src/**/*.test.ts",
       "packages/*/integration/**/*.test.ts",
