@@ -2,7 +2,7 @@
  * A line that shows how far a command has come, on standard error of a terminal: redrawn ten times a second, cleared
  * at the end.
  */
-import { Clock, Config, Duration, Effect, Schedule, Scope, Stdio, Stream, Terminal } from "effect"
+import { Clock, Config, Duration, Effect, Scope, Stdio, Stream, Terminal } from "effect"
 
 const redrawEvery = "100 millis"
 const eraseLine = "\r\u001b[2K"
@@ -13,7 +13,7 @@ export const canRedraw: Effect.Effect<boolean, never, Stdio.Stdio> = Effect.gen(
   return terminal !== "dumb" && (yield* (yield* Stdio.Stdio).stderrIsTerminal)
 })
 
-/** Draws until the scope closes. `render` gives at most `columns` - 1 cells. */
+/** Draws at once and until the scope closes. `render` gives at most `columns` - 1 cells. */
 export const drawLine = Effect.fnUntraced(function* (
   render: (elapsedSeconds: number, columns: number) => string
 ): Effect.fn.Return<void, never, Stdio.Stdio | Terminal.Terminal | Scope.Scope> {
@@ -27,7 +27,8 @@ export const drawLine = Effect.fnUntraced(function* (
     yield* write(eraseLine + render(elapsed, columns > 0 ? columns : 80))
   })
   yield* Effect.addFinalizer(() => write(eraseLine))
-  yield* Effect.forkScoped(Effect.repeat(draw, Schedule.spaced(redrawEvery)))
+  yield* draw
+  yield* Effect.forkScoped(Effect.forever(Effect.andThen(Effect.sleep(redrawEvery), draw)))
 })
 
 /** What is over sooner needs no line. */

@@ -2,14 +2,14 @@
  * `muster doctor`: what is wrong with the service here, or with what it would be, and what to do about it.
  */
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
-import { Cause, Console, Effect, Option, Stdio, Stream } from "effect"
+import { Cause, Console, Effect, Option } from "effect"
 import { Command, Flag } from "effect/cli"
 import type { HttpClient } from "effect/http"
 import { parseAddress } from "../client/ServiceAddress.ts"
 import { inspectConfiguration } from "../configuration/Configuration.ts"
 import { type Check, checksFor, type Situation } from "../doctor/Checks.ts"
 import { type Finding, problem } from "../doctor/Finding.ts"
-import { canRedraw } from "../ProgressLine.ts"
+import { canRedraw, drawLine } from "../ProgressLine.ts"
 import { NotAllDone } from "../NotAllDone.ts"
 import { type ServeFlags, serviceVariables } from "../ServeSettings.ts"
 import { terminalOutput } from "../TerminalOutput.ts"
@@ -78,17 +78,14 @@ const bounded = ({ run }: Check): Effect.Effect<ReadonlyArray<Finding>, never, H
     )
   )
 
-const eraseLine = "\r\u001b[2K"
-
 /** Says on a terminal what is being looked at, until that has ended. */
 const showing = Effect.fnUntraced(function* <A, R>(name: string, effect: Effect.Effect<A, never, R>) {
   if (!(yield* canRedraw)) return yield* effect
-  const stdio = yield* Stdio.Stdio
-  const write = (text: string) => Effect.ignore(Stream.run(Stream.succeed(text), stdio.stderr()))
-  return yield* Effect.acquireUseRelease(
-    write(`${eraseLine}Looking at the ${name} …`),
-    () => effect,
-    () => write(eraseLine)
+  return yield* Effect.scoped(
+    Effect.andThen(
+      drawLine(() => `Looking at the ${name} …`),
+      effect
+    )
   )
 })
 

@@ -3,13 +3,14 @@
  */
 import { CircuitBreaker, SchedulerPort } from "@muster/core"
 import { Fleet, Priority, type WorkerKind } from "@muster/core/fleet"
-import { Clock, DateTime, Duration, Effect, Option } from "effect"
+import { Clock, Duration, Effect, Option } from "effect"
 import { HttpApiBuilder } from "effect/http-api"
 import { History, type HistoryPoint, historyStep } from "../History.ts"
 import { Api } from "./Api.ts"
 import { storeUnavailable } from "./FleetProblems.ts"
 import { type HistoryView, type OverviewView, summarize } from "./OverviewView.ts"
 import { InvalidRequest } from "./Problems.ts"
+import { formatTime } from "./Schemas.ts"
 import { healthOf } from "./SchedulerHealthCheck.ts"
 import { SchedulerName } from "./SchedulerName.ts"
 
@@ -76,8 +77,6 @@ export const OverviewHandlers = HttpApiBuilder.group(
       )
   })
 )
-
-const formatTime = (millis: number): string => DateTime.formatIso(DateTime.makeUnsafe(millis))
 
 const countOf = (kinds: ReadonlyArray<WorkerKind>): number =>
   kinds.reduce((sum, { workers }) => sum + workers, 0)

@@ -4,8 +4,8 @@
 import { SchedulerHealth } from "@muster/core"
 import { FailureType, Phase, Priority } from "@muster/core/fleet"
 import { Schema } from "effect"
-
-const timestamp = Schema.String.annotate({ format: "date-time", examples: ["2026-01-31T12:00:00.000Z"] })
+import { plural, span } from "../TimeText.ts"
+import { timestamp } from "./Schemas.ts"
 
 export const OverviewView = Schema.Struct({
   at: timestamp,
@@ -75,18 +75,6 @@ export const HistoryView = Schema.Struct({
   ).annotate({ description: "Of the last hour, oldest first: what happened in a step that ended at `at`" })
 }).annotate({ identifier: "History" })
 
-const many = (count: number, one: string, more: string): string =>
-  `${count.toLocaleString("en-US")} ${count === 1 ? one : more}`
-
-/** The words for a time that has passed, in milliseconds. */
-const since = (millis: number): string => {
-  const seconds = Math.max(0, Math.round(millis / 1000))
-  if (seconds < 120) return many(seconds, "second", "seconds")
-  const minutes = Math.round(seconds / 60)
-  if (minutes < 120) return many(minutes, "minute", "minutes")
-  return many(Math.round(minutes / 60), "hour", "hours")
-}
-
 /** Waiting for less is everyday life. */
 const longWait = 30_000
 
@@ -110,8 +98,8 @@ export const summarize = (
     unfinished === 0
       ? []
       : [
-          `${many(unfinished, "change", "changes")} under way` +
-            (waited < longWait ? "" : `, the oldest for ${since(waited)}`)
+          `${plural(unfinished, "change")} under way` +
+            (waited < longWait ? "" : `, the oldest for ${span(waited)}`)
         ]
   const isTrouble =
     store.trouble !== null || isAway || status === "unavailable" || deadLetters > 0 || waited >= 10 * longWait
@@ -119,10 +107,10 @@ export const summarize = (
     state: isTrouble ? "trouble" : unfinished > 0 || status === "degraded" ? "busy" : "well",
     summary: [
       ...(store.trouble === null ? [] : [`no changes are accepted: ${store.trouble}`]),
-      `${many(registered, "worker", "workers")} registered`,
+      `${plural(registered, "worker")} registered`,
       ...waiting,
       schedulerWords,
-      ...(deadLetters === 0 ? [] : [many(deadLetters, "dead letter", "dead letters")])
+      ...(deadLetters === 0 ? [] : [plural(deadLetters, "dead letter")])
     ].join("; ")
   }
 }

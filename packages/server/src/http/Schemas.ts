@@ -20,8 +20,11 @@ import {
 } from "@muster/core/fleet"
 import { ItemProblem } from "./Problems.ts"
 
-const timestamp = Schema.String.annotate({ format: "date-time", examples: ["2026-01-31T12:00:00.000Z"] })
-const formatTime = (millis: number): string => DateTime.formatIso(DateTime.makeUnsafe(millis))
+export const timestamp = Schema.String.annotate({
+  format: "date-time",
+  examples: ["2026-01-31T12:00:00.000Z"]
+})
+export const formatTime = (millis: number): string => DateTime.formatIso(DateTime.makeUnsafe(millis))
 const formatTimeOrNull = (millis: number | undefined) => (millis === undefined ? null : formatTime(millis))
 
 const Generation = Schema.Int.annotate({

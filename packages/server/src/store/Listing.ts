@@ -39,15 +39,20 @@ export const makeListing = (
   counts: ReturnType<typeof makeWorkerCounts>,
   state: ReturnType<typeof makeStoreState>
 ) => {
+  /** All that a filter asks for, but for the labels. */
+  const conditionsOf = (filter: ListFilter): ReadonlyArray<Statement.Fragment> => {
+    const { phases = [] } = filter
+    return [...(phases.length === 0 ? [] : [isOneOf("w.phase", phases)]), ...ofColumns(sql, filter)]
+  }
+
   /** All places that match, found slice by slice. */
   const labelled = Effect.fnUntraced(function* (
     filter: ListFilter,
     by: BrowseOrder["by"]
   ): Effect.fn.Return<Array<OrderedPlace>, SqlError.SqlError> {
-    const { labels = [], phases = [] } = filter
+    const { labels = [] } = filter
     const conditions = [
-      ...(phases.length === 0 ? [] : [isOneOf("w.phase", phases)]),
-      ...ofColumns(sql, filter),
+      ...conditionsOf(filter),
       ...labels.map(([name, value]) => hasLabel("c.json", name, value))
     ]
     const { ordinal: last } = yield* state.read
@@ -86,16 +91,11 @@ export const makeListing = (
   })
 
   const total = (filter: ListFilter): Effect.Effect<number, SqlError.SqlError> => {
-    const { phases = [], search = "" } = filter
-    if (search === "") return counts.total(filter)
-    const conditions = [
-      ...(phases.length === 0 ? [] : [isOneOf("w.phase", phases)]),
-      ...ofColumns(sql, filter)
-    ]
+    if (filter.search === undefined || filter.search === "") return counts.total(filter)
     return Effect.map(
       sql<{
         total: number | string
-      }>`SELECT count(*) AS total FROM muster_worker w WHERE ${sql.and(conditions)}`,
+      }>`SELECT count(*) AS total FROM muster_worker w WHERE ${sql.and(conditionsOf(filter))}`,
       ([row]) => Number(row?.total ?? 0)
     )
   }
@@ -121,14 +121,9 @@ export const makeListing = (
       if (order.descending) all.reverse()
       return yield* windowOf(all.slice(skip, skip + limit), limit, all.length)
     }
-    const { phases = [] } = filter
-    const conditions = [
-      ...(phases.length === 0 ? [] : [isOneOf("w.phase", phases)]),
-      ...ofColumns(sql, filter)
-    ]
     const direction = sql.literal(order.descending ? "DESC" : "ASC")
     const places = yield* sql<Place>`SELECT w.ordinal, w.size FROM muster_worker w
-      WHERE ${sql.and(conditions)}
+      WHERE ${sql.and(conditionsOf(filter))}
       ORDER BY ${sql.literal(orderColumns[order.by])} ${direction}, w.ordinal ${direction}
       LIMIT ${limit} OFFSET ${skip}`
     return yield* windowOf(places, limit, yield* total(filter))
