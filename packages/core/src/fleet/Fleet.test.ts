@@ -598,7 +598,7 @@ describe("Fleet", () => {
       Effect.gen(function* () {
         const fleet = yield* Fleet
         const scheduler = yield* TestScheduler
-        yield* scheduler.onRegister("a", [unavailable, unavailable, unavailable, unavailable])
+        yield* scheduler.onRegister("a", [TestScheduler.always(unavailable)])
         yield* want("a")
         yield* TestClock.adjust("5 seconds")
         assert.isDefined((yield* status("a")).nextAttemptAt)
