@@ -15,10 +15,15 @@ const dist = join(folder, "dist")
 const workFolder = resolve(folder, "../node_modules/.muster-console")
 const lock = join(workFolder, "lock")
 
+/** What the command line and the console have in common. */
+const shared = ["../src/deadletters/causeKey.ts"]
+
 const newestSource = async (): Promise<number> => {
   const sources = (await readdir(join(folder, "src"), { recursive: true })).map((name) => join("src", name))
   const times = await Promise.all(
-    ["index.html", "vite.config.ts", "build.ts", ...sources].map((name) => stat(join(folder, name)))
+    ["index.html", "vite.config.ts", "build.ts", ...shared, ...sources].map((name) =>
+      stat(join(folder, name))
+    )
   )
   return Math.max(...times.map(({ mtimeMs }) => mtimeMs))
 }

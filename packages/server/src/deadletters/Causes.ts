@@ -9,6 +9,7 @@ import { terminalOutput } from "../TerminalOutput.ts"
 import { printable, wrap } from "../TerminalText.ts"
 import { plural, relative } from "../TimeText.ts"
 import { readDeadLetters, workerPages } from "../workers/WorkerPages.ts"
+import { causeKey } from "./causeKey.ts"
 
 interface Cause {
   readonly count: number
@@ -24,14 +25,6 @@ interface Cause {
 /** So many causes are told apart; further ones count as one. */
 const mostCauses = 1000
 
-/** What makes messages differ that say the same: the worker, and how long it took. */
-const withoutParticulars = (message: string, id: string): string =>
-  message
-    .replace(new RegExp(`(?<![\\w.:-])${id.replaceAll(".", "\\.")}(?![\\w:-])`, "g"), "…")
-    .replace(/\b\d+(?:\.\d+)?(?:ns|µs|ms|s|m|h|d)\b/g, "…")
-    .replace(/\b\d+ attempts?\b/g, "… attempts")
-    .replace(/…(?: …)+/g, "…")
-
 export class Causes {
   total = 0
   private readonly byKey = new Map<string, Cause>()
@@ -39,7 +32,7 @@ export class Causes {
   add({ id, lastError, updatedAt }: WorkerView): void {
     this.total++
     const { at, message, type } = lastError ?? { at: updatedAt, message: "", type: "unknown" }
-    const named = `${type} ${withoutParticulars(message, id)}`
+    const named = causeKey(type, message, id)
     const key = this.byKey.has(named) || this.byKey.size < mostCauses ? named : "others"
     const known = this.byKey.get(key)
     this.byKey.set(

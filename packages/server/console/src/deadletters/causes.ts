@@ -1,6 +1,7 @@
 /**
  * Dead letters by why they failed: a thousand workers that a scheduler refuses for one reason are one cause.
  */
+import { causeKey } from "../../../src/deadletters/causeKey.ts"
 import { call, type FailureType, type WorkerStatus } from "../api.ts"
 
 export interface DeadLetter {
@@ -55,12 +56,8 @@ const add = (
   { id, lastError, updatedAt }: WorkerStatus
 ): void => {
   const { at, message, type } = lastError ?? { at: updatedAt, message: "", type: "unexpected" as const }
-  const key = `${type} ${withoutParticulars(message, id)}`
+  const key = causeKey(type, message, id)
   const known = groups.get(key)
   if (known === undefined) groups.set(key, { type, message, letters: [{ id, at }] })
   else known.letters.push({ id, at })
 }
-
-/** What makes messages differ that say the same: the worker, and numbers such as how long it took. */
-const withoutParticulars = (message: string, id: string): string =>
-  message.replaceAll(id, "…").replace(/\d+(?:\.\d+)?/g, "…")
