@@ -74,11 +74,11 @@ describe.skipIf(!hasBrowser)(`the console${whyNoBrowser}`, () => {
     await open("#/workers/waiting")
     await page.getByRole("heading", { name: /Scheduler unavailable/ }).waitFor()
     await page.getByText("The next attempt").waitFor()
+    await page.getByRole("button", { name: "Retry now" }).click()
+    await page.getByText("waiting is tried again now.").waitFor()
     const again = await Scheduler.start(["--port", scheduler.port])
     await scheduler[Symbol.asyncDispose]()
     scheduler = again
-    await page.getByRole("button", { name: "Retry now" }).click()
-    await page.getByText("waiting is tried again now.").waitFor()
     await story(/attempt \d+: succeeded/).waitFor()
     await page.getByRole("link", { name: "Overview" }).click()
     await page.getByText("All is well").waitFor()
