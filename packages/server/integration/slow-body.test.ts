@@ -10,6 +10,7 @@ import { connect } from "node:net"
 import { Fleet, MemoryFleetStore } from "@muster/core/fleet"
 import { startHttpService } from "../src/http/HttpService.ts"
 import { SchedulerName } from "../src/http/SchedulerName.ts"
+import { resolveLimits } from "../src/LimitSettings.ts"
 import { Lifecycle } from "../src/Lifecycle.ts"
 
 const services = Layer.mergeAll(Fleet.layer, Lifecycle.layer, Layer.succeed(SchedulerName, "embedded")).pipe(
@@ -24,7 +25,8 @@ describe("a body that does not arrive", () => {
       const { stop, url } = yield* startHttpService({
         host: "127.0.0.1",
         port: 0,
-        shutdownTimeout: Duration.seconds(1)
+        shutdownTimeout: Duration.seconds(1),
+        limits: yield* resolveLimits
       })
       const socket = connect(Number(new URL(url).port), "127.0.0.1")
       const answer = Promise.withResolvers<string>()

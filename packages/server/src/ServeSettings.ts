@@ -5,6 +5,7 @@
 import type { FleetOptions } from "@muster/core/fleet"
 import { Duration, Effect, Option, Schema } from "effect"
 import { resolveFleetOptions } from "./FleetSettings.ts"
+import { type LimitSettings, resolveLimits } from "./LimitSettings.ts"
 import { type PolicySettings, resolvePolicies } from "./PolicySettings.ts"
 import { defaultScheduler } from "./Schedulers.ts"
 import { defaultStore } from "./store/Stores.ts"
@@ -23,6 +24,7 @@ export interface ServeSettings {
   readonly shutdownTimeout: Duration.Duration
   readonly fleet: FleetOptions
   readonly policies: PolicySettings
+  readonly limits: LimitSettings
 }
 
 /** What was given on the command line. */
@@ -96,7 +98,8 @@ export const resolveSettings = Effect.fnUntraced(function* (
     store: yield* over(flags.store, serviceVariables.store),
     shutdownTimeout: yield* read(serviceVariables.shutdownTimeout),
     fleet,
-    policies: yield* resolvePolicies(fleet.concurrency)
+    policies: yield* resolvePolicies(fleet.concurrency),
+    limits: yield* resolveLimits
   }
   return settings
 })

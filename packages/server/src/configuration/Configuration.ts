@@ -6,6 +6,7 @@ import { RegistrationConfig } from "@muster/core"
 import { Effect, Layer, Option } from "effect"
 import { serverVariable, serviceAddress } from "../client/ServiceAddress.ts"
 import { checkRetryDelays, fleetVariables } from "../FleetSettings.ts"
+import { limitVariables } from "../LimitSettings.ts"
 import { logLevelVariable } from "../LogLevel.ts"
 import { checkOpenFor, defaultCalls, policyVariables } from "../PolicySettings.ts"
 import { resolveScheduler } from "../Schedulers.ts"
@@ -23,6 +24,7 @@ const groups: ReadonlyArray<{ readonly title: string; readonly variables: Readon
   { title: "Scheduler", variables: Object.values(schedulerVariables) },
   { title: "Fleet", variables: Object.values(fleetVariables) },
   { title: "Policies", variables: Object.values(policyVariables) },
+  { title: "Limits", variables: Object.values(limitVariables) },
   { title: "Registration", variables: registrationVariables },
   { title: "Commands", variables: [serverVariable] }
 ]

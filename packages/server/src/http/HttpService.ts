@@ -7,10 +7,12 @@ import { HttpRouter, HttpServer } from "effect/http"
 import { HttpApiBuilder } from "effect/http-api"
 import { createServer, type Server } from "node:http"
 import { History } from "../History.ts"
+import type { LimitSettings } from "../LimitSettings.ts"
 import { Telemetry } from "../Telemetry.ts"
 import { Api } from "./Api.ts"
 import { CallerTrace } from "./CallerTrace.ts"
 import { CannotListen } from "./CannotListen.ts"
+import { TrustedProxies } from "./ClientAddress.ts"
 import { answerClientErrors } from "./ClientErrors.ts"
 import { Console } from "./Console.ts"
 import { DeadLettersHandlers } from "./DeadLettersHandlers.ts"
@@ -45,6 +47,7 @@ export interface ListenOptions {
   readonly port: number
   /** How long requests in flight may take to end, once the server is told to stop. */
   readonly shutdownTimeout: Duration.Duration
+  readonly limits: LimitSettings
 }
 
 export interface HttpService {
@@ -54,7 +57,12 @@ export interface HttpService {
 }
 
 /** Serves {@link Routes} until it is stopped. */
-export const startHttpService = Effect.fnUntraced(function* ({ host, port, shutdownTimeout }: ListenOptions) {
+export const startHttpService = Effect.fnUntraced(function* ({
+  host,
+  limits,
+  port,
+  shutdownTimeout
+}: ListenOptions) {
   const server = makeServer()
   const scope = yield* Scope.make()
   const context = yield* HttpRouter.serve(Routes, {
@@ -63,6 +71,7 @@ export const startHttpService = Effect.fnUntraced(function* ({ host, port, shutd
     // The longest worker id, each of its characters percent-encoded.
     routerConfig: { maxParamLength: 253 * 3, caseSensitive: true }
   }).pipe(
+    Layer.provide(Layer.succeed(TrustedProxies, limits.trustedProxies)),
     Layer.provideMerge(
       NodeHttpServer.layer(() => server, { host, port, gracefulShutdownTimeout: shutdownTimeout })
     ),
