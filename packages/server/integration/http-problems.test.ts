@@ -145,19 +145,19 @@ describe("what is not HTTP", () => {
     ["no HTTP at all", "hello\r\n\r\n", 400, "malformed-request"],
     [
       "two lengths",
-      "POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\n",
+      "POST / HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\n",
       400,
       "malformed-request"
     ],
     [
       "a length and chunks",
-      "POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 1\r\ntransfer-encoding: chunked\r\n\r\n",
+      "POST / HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1\r\ntransfer-encoding: chunked\r\n\r\n",
       400,
       "malformed-request"
     ],
     [
       "huge headers",
-      `GET / HTTP/1.1\r\nhost: x\r\nx: ${"y".repeat(100_000)}\r\n\r\n`,
+      `GET / HTTP/1.1\r\nhost: localhost\r\nx: ${"y".repeat(100_000)}\r\n\r\n`,
       431,
       "header-fields-too-large"
     ]
@@ -169,7 +169,8 @@ describe("what is not HTTP", () => {
   })
 
   it("closes the connection, and adds nothing, where an answer is under way or still to come", async () => {
-    const head = "POST /v1/workers/batch HTTP/1.1\r\nhost: x\r\ncontent-type: application/x-ndjson\r\n"
+    const head =
+      "POST /v1/workers/batch HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/x-ndjson\r\n"
     const line = JSON.stringify(worker("chunk"))
     const stream = await raw(
       `${head}transfer-encoding: chunked\r\n\r\n${(line.length + 1).toString(16)}\r\n${line}\n\r\nnonsense`
@@ -180,17 +181,17 @@ describe("what is not HTTP", () => {
 
     const waiting = JSON.stringify([worker("waiting")])
     const pipelined = await raw(
-      `POST /v1/workers/batch HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\nprefer: wait=1\r\n` +
+      `POST /v1/workers/batch HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\nprefer: wait=1\r\n` +
         `content-length: ${waiting.length}\r\n\r\n${waiting}nonsense`
     )
     assert.notInclude(pipelined, "malformed-request")
   })
 
   it("answers requests that come together, and closes the connection over too many of them", async () => {
-    const request = "GET /healthz HTTP/1.1\r\nhost: x\r\n"
+    const request = "GET /healthz HTTP/1.1\r\nhost: localhost\r\n"
     const some = await raw(`${`${request}\r\n`.repeat(63)}${request}connection: close\r\n\r\n`)
     assert.lengthOf(some.match(/HTTP\/1.1 200 /g) ?? [], 64)
-    const list = "GET /v1/workers?limit=1000 HTTP/1.1\r\nhost: x\r\n\r\n"
+    const list = "GET /v1/workers?limit=1000 HTTP/1.1\r\nhost: localhost\r\n\r\n"
     const many = await raw(list.repeat(1000)).catch(() => "")
     assert.isAtMost((many.match(/HTTP\/1.1 200 /g) ?? []).length, 64)
   })
@@ -199,7 +200,7 @@ describe("what is not HTTP", () => {
     await new Promise<void>((resolve) => {
       const socket = connect(service.port, "127.0.0.1", () => {
         socket.write(
-          "POST /v1/workers HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 99\r\n\r\n{"
+          "POST /v1/workers HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 99\r\n\r\n{"
         )
         socket.resetAndDestroy()
       })

@@ -1,8 +1,8 @@
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
 import { WorkerId } from "@muster/core"
-import type { FleetStore } from "@muster/core/fleet"
+import { FleetStore } from "@muster/core/fleet"
 import { fleetStoreContract, workerRecord } from "@muster/testing"
-import { Cause, type Duration, Effect, Exit, Fiber, Layer, Redacted, Schedule, Scope } from "effect"
+import { Cause, Context, type Duration, Effect, Exit, Fiber, Layer, Redacted, Schedule, Scope } from "effect"
 import { inspect } from "node:util"
 import { openPostgresStore } from "../src/store/PostgresStore.ts"
 import { storeLayer } from "../src/store/Stores.ts"
@@ -22,7 +22,7 @@ const reopens = Effect.suspend(() => Effect.map(server.makePlace, storeLayer))
 fleetStoreContract("PostgresStore", Layer.unwrap(reopens), { reopens, clock: "live" })
 
 const open = (url: string, timeout: Duration.Input = "15 seconds") =>
-  openPostgresStore(Redacted.make(url), { timeout })
+  Effect.map(openPostgresStore(Redacted.make(url), { timeout }), Context.get(FleetStore))
 
 const put = (store: FleetStore["Service"], name: string) =>
   store.modify({ workerIds: [WorkerId.make(name)], keys: [] }, () => ({

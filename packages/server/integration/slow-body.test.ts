@@ -7,14 +7,20 @@ import { Duration, Effect, Layer } from "effect"
 import { TestClock } from "effect/testing"
 import { once } from "node:events"
 import { connect } from "node:net"
-import { Fleet, MemoryFleetStore } from "@muster/core/fleet"
+import { Fleet } from "@muster/core/fleet"
+import { accessLayer, openAccess } from "../src/access/AccessServices.ts"
 import { startHttpService } from "../src/http/HttpService.ts"
 import { SchedulerName } from "../src/http/SchedulerName.ts"
 import { resolveLimits } from "../src/LimitSettings.ts"
 import { Lifecycle } from "../src/Lifecycle.ts"
+import { memoryStore, storeLayer } from "../src/store/Stores.ts"
 
-const services = Layer.mergeAll(Fleet.layer, Lifecycle.layer, Layer.succeed(SchedulerName, "embedded")).pipe(
-  Layer.provide(MemoryFleetStore.layer),
+const services = Layer.mergeAll(
+  accessLayer(openAccess).pipe(Layer.provideMerge(Fleet.layer)),
+  Lifecycle.layer,
+  Layer.succeed(SchedulerName, "embedded")
+).pipe(
+  Layer.provideMerge(storeLayer(memoryStore)),
   Layer.provideMerge(EmbeddedScheduler.layer),
   Layer.provideMerge(RegistrationConfig.layer({}))
 )
@@ -35,7 +41,7 @@ describe("a body that does not arrive", () => {
       socket.on("close", () => answer.resolve(received))
       // The server says that it begins to read the body.
       socket.write(
-        "POST /v1/workers HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\n" +
+        "POST /v1/workers HTTP/1.1\r\nhost: localhost\r\nexpect: 100-continue\r\n" +
           "content-type: application/json\r\ncontent-length: 9\r\n\r\n"
       )
       yield* Effect.promise(() => once(socket, "data"))

@@ -4,6 +4,7 @@
  */
 import type { FleetOptions } from "@muster/core/fleet"
 import { Duration, Effect, Option, Schema } from "effect"
+import { type AccessSettings, resolveAccess } from "./access/AccessSettings.ts"
 import { resolveFleetOptions } from "./FleetSettings.ts"
 import { type LimitSettings, resolveLimits } from "./LimitSettings.ts"
 import { type PolicySettings, resolvePolicies } from "./PolicySettings.ts"
@@ -22,6 +23,7 @@ export interface ServeSettings {
   readonly store: string
   /** How long work in flight may take to end once the service is told to stop. */
   readonly shutdownTimeout: Duration.Duration
+  readonly access: AccessSettings
   readonly fleet: FleetOptions
   readonly policies: PolicySettings
   readonly limits: LimitSettings
@@ -90,13 +92,15 @@ export const resolveSettings = Effect.fnUntraced(function* (
   const over = <A>(flag: Option.Option<A>, otherwise: Variable<A>) =>
     Option.match(flag, { onSome: Effect.succeed, onNone: () => read(otherwise) })
   const fleet = yield* resolveFleetOptions
+  const host = yield* over(flags.host, serviceVariables.host)
   const settings: ServeSettings = {
-    host: yield* over(flags.host, serviceVariables.host),
+    host,
     port: yield* over(flags.port, serviceVariables.port),
     scheduler: yield* over(flags.scheduler, serviceVariables.scheduler),
     slurmConf: Option.getOrUndefined(flags.slurmConf ?? Option.none()),
     store: yield* over(flags.store, serviceVariables.store),
     shutdownTimeout: yield* read(serviceVariables.shutdownTimeout),
+    access: yield* resolveAccess(host),
     fleet,
     policies: yield* resolvePolicies(fleet.concurrency),
     limits: yield* resolveLimits

@@ -4,7 +4,8 @@
  */
 import { RegistrationConfig, type SchedulerPort } from "@muster/core"
 import { Clock, Duration, Effect, Exit, Fiber, Layer, Option, Record, Scope } from "effect"
-import { Fleet, type FleetOptions, type FleetStore } from "@muster/core/fleet"
+import { Fleet, type FleetOptions } from "@muster/core/fleet"
+import { accessLayer, accessUpkeep } from "./access/AccessServices.ts"
 import type { CannotListen } from "./http/CannotListen.ts"
 import { type HttpService, startHttpService } from "./http/HttpService.ts"
 import { SchedulerName } from "./http/SchedulerName.ts"
@@ -16,6 +17,7 @@ import { schedulerLayer } from "./Schedulers.ts"
 import type { ServeSettings } from "./ServeSettings.ts"
 import { CannotOpenStore } from "./store/CannotOpenStore.ts"
 import { memoryStore, shownStore, storeLayer } from "./store/Stores.ts"
+import type { StoreServices } from "./store/SqlStores.ts"
 import { Termination } from "./Termination.ts"
 import { version } from "./version.ts"
 import { type WrongUsage, wrongConfigurationIsUsage } from "./WrongUsage.ts"
@@ -23,7 +25,7 @@ import { type WrongUsage, wrongConfigurationIsUsage } from "./WrongUsage.ts"
 /** What stands below the service. */
 export interface Foundation {
   readonly scheduler: Layer.Layer<SchedulerPort, WrongUsage>
-  readonly store: Layer.Layer<FleetStore, WrongUsage | CannotOpenStore>
+  readonly store: Layer.Layer<StoreServices, WrongUsage | CannotOpenStore>
 }
 
 /** Runs the service until the process is told to end, and then until what is in flight has ended. */
@@ -49,16 +51,17 @@ export const runService = Effect.fnUntraced(function* (
 })
 
 const servicesLayer = (
-  { fleet, policies, scheduler: name }: ServeSettings,
+  { access, fleet, policies, scheduler: name }: ServeSettings,
   { scheduler, store }: Foundation
 ) =>
   Layer.mergeAll(
-    fleetLayer(fleet),
+    accessLayer(access).pipe(Layer.provideMerge(fleetLayer(fleet))),
+    accessUpkeep(access.auditRetention),
     Lifecycle.layer,
     Layer.succeed(SchedulerName, name),
     processMetricsLayer
   ).pipe(
-    Layer.provide(store),
+    Layer.provideMerge(store),
     Layer.provideMerge(policiesLayer(policies)),
     Layer.provide(scheduler),
     Layer.provideMerge(registrationConfig)
@@ -81,6 +84,7 @@ const announce = Effect.fnUntraced(function* (settings: ServeSettings, url: stri
     Effect.annotateLogs({
       url,
       scheduler: settings.scheduler,
+      authentication: settings.access.isOn ? "on" : "off",
       store: yield* shownStore(settings.store),
       shutdownTimeout: Duration.format(settings.shutdownTimeout),
       maxRetries: config.maxRetries,

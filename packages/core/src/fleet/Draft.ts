@@ -3,6 +3,8 @@
  * commit. The steps of several callers follow one another on one draft, each seeing what the one before it did.
  */
 import type { WorkerId } from "../WorkerId.ts"
+import type { Actor } from "./Actor.ts"
+import { AuditEntries, type AuditEntry } from "./Audit.ts"
 import type { FleetRules } from "./FleetRules.ts"
 import type { Decision, Found, Note, TimelineSegment } from "./FleetStore.ts"
 import { type TimelineItem, timelineLength } from "./Timeline.ts"
@@ -32,6 +34,9 @@ export class Draft {
   readonly rules: FleetRules
   /** The trace in which the step was asked for that is being taken. */
   trace: TraceOrigin | undefined
+  /** Who asked for it. */
+  actor: Actor | undefined
+  private readonly audits = new AuditEntries()
   private readonly context: DraftContext
   private readonly found: Found
   private readonly changes = new Map<WorkerId, ChangedRecord>()
@@ -106,6 +111,16 @@ export class Draft {
     }
   }
 
+  /** Writes down what the actor of this step did, or was refused; nothing where there is none. */
+  audit(
+    action: string,
+    outcome: AuditEntry["outcome"],
+    worker?: { readonly id: WorkerId; readonly generation?: number | undefined },
+    detail?: string
+  ): void {
+    if (this.actor !== undefined) this.audits.add(this.now, this.actor, action, outcome, worker, detail)
+  }
+
   remember(key: string, value: string): void {
     this.notes.set(key, { key, value, at: this.now })
   }
@@ -131,6 +146,14 @@ export class Draft {
       }
     }
     const { forgottenGeneration } = this
-    return { records, segments, trims, notes: Array.from(this.notes.values()), forgottenGeneration, value }
+    return {
+      records,
+      segments,
+      trims,
+      notes: Array.from(this.notes.values()),
+      forgottenGeneration,
+      audits: this.audits.all,
+      value
+    }
   }
 }

@@ -20,6 +20,8 @@ import { observe } from "../MetricFamily.ts"
 import { SchedulerPort } from "../SchedulerPort.ts"
 import type { Worker } from "../Worker.ts"
 import type { WorkerId } from "../WorkerId.ts"
+import { CurrentActor, NotPermitted } from "./Actor.ts"
+import type { AuditEntry, WorkerAction } from "./Audit.ts"
 import type { ChangedRecord, Draft } from "./Draft.ts"
 import { type DriftReport, makeDrift } from "./Drift.ts"
 import * as Changes from "./FleetChanges.ts"
@@ -133,7 +135,7 @@ export interface FleetWindow {
 }
 
 /** How a change can be refused: nothing was changed. */
-export type NotAccepted = FleetFull | KeyReused | StoreUnavailable
+export type NotAccepted = FleetFull | KeyReused | NotPermitted | StoreUnavailable
 
 export class Fleet extends Context.Service<
   Fleet,
@@ -146,7 +148,10 @@ export class Fleet extends Context.Service<
      */
     readonly wantAll: (
       wanted: ReadonlyArray<WantedWorker>
-    ) => Effect.Effect<ReadonlyArray<Result.Result<Accepted, FleetFull | KeyReused>>, StoreUnavailable>
+    ) => Effect.Effect<
+      ReadonlyArray<Result.Result<Accepted, FleetFull | KeyReused | NotPermitted>>,
+      StoreUnavailable
+    >
     /** Wants a worker that is known unregistered. */
     readonly terminate: (
       workerId: WorkerId,
@@ -169,7 +174,7 @@ export class Fleet extends Context.Service<
     /** Renews a worker's lease, if it has one; how long the worker may now be silent. */
     readonly heartbeat: (
       workerId: WorkerId
-    ) => Effect.Effect<Option.Option<Lease>, UnknownWorker | WorkerGone | StoreUnavailable>
+    ) => Effect.Effect<Option.Option<Lease>, UnknownWorker | WorkerGone | NotPermitted | StoreUnavailable>
     /** Tries once more what has failed for good: a dead letter. Its generation stays. */
     readonly retry: (workerId: WorkerId) => Effect.Effect<Accepted, NotAccepted | NoDeadLetter>
     /** The same for all dead letters that match, whatever phases the filter names, as far as there is room. */
@@ -188,6 +193,12 @@ export class Fleet extends Context.Service<
     readonly restoreAll: (
       workers: ReadonlyArray<RestoredWorker>
     ) => Effect.Effect<ReadonlyArray<Result.Result<Accepted, FleetFull>>, StoreUnavailable>
+    /** Writes down something that the fiber's actor did, or was refused, to no worker; nothing where there is none. */
+    readonly audit: (
+      action: string,
+      outcome: AuditEntry["outcome"],
+      detail?: string
+    ) => Effect.Effect<void, StoreUnavailable>
     /** Elsewhere, workers were forgotten with generations up to this one: new ones stay above it from now on. */
     readonly raiseForgotten: (generation: number) => Effect.Effect<void, StoreUnavailable>
     /** The largest generation among the workers that were forgotten. */
@@ -337,42 +348,43 @@ const make = Effect.fnUntraced(function* (
   /** A change of one worker, once; what it came to. */
   const step = <E>(
     draft: Draft,
-    workerId: WorkerId,
-    once: Once | undefined,
+    { action, once, wanted, workerId }: Asked,
     apply: (draft: Draft, known: WorkerRecord | undefined) => Result.Result<Changes.Change, E>
-  ): Result.Result<Accepted, E | FleetFull | KeyReused> => {
+  ): Result.Result<Accepted, E | FleetFull | KeyReused | NotPermitted> => {
+    const known = draft.record(workerId)
+    if (draft.actor?.mayChange(known, wanted) === false) {
+      draft.audit(action, "refused", { id: workerId })
+      return Result.fail(new NotPermitted({ workerId }))
+    }
     const before = once === undefined ? Option.none() : recall(draft, once)
     if (Option.isSome(before)) {
       return before.value instanceof KeyReused ? Result.fail(before.value) : Result.succeed(before.value)
     }
-    return Result.flatMap(
-      apply(draft, draft.record(workerId)),
-      (change): Result.Result<Accepted, FleetFull> => {
-        if (change._tag === "Full") return Result.fail(new FleetFull({ unfinished: counts.unfinished }))
-        const { generation, id, phase } = change.record
-        const outcome = { id, generation, phase, outdated: change._tag === "Outdated" }
-        if (once !== undefined) remember(draft, once, outcome)
-        return Result.succeed({ ...outcome, repeated: false })
-      }
-    )
+    return Result.flatMap(apply(draft, known), (change): Result.Result<Accepted, FleetFull> => {
+      if (change._tag === "Full") return Result.fail(new FleetFull({ unfinished: counts.unfinished }))
+      const { generation, id, phase } = change.record
+      if (hasChanged(action, known, change)) draft.audit(action, "done", { id, generation })
+      const outcome = { id, generation, phase, outdated: change._tag === "Outdated" }
+      if (once !== undefined) remember(draft, once, outcome)
+      return Result.succeed({ ...outcome, repeated: false })
+    })
   }
 
   const accept = <E>(
-    workerId: WorkerId,
-    once: Once | undefined,
+    asked: Asked,
     apply: (draft: Draft, known: WorkerRecord | undefined) => Result.Result<Changes.Change, E>
   ): Effect.Effect<Accepted, E | NotAccepted> =>
     Effect.flatMap(
       commit({
-        workerIds: [workerId],
-        keys: once === undefined ? [] : [once.key],
-        apply: (draft) => step(draft, workerId, once, apply)
+        workerIds: [asked.workerId],
+        keys: asked.once === undefined ? [] : [asked.once.key],
+        apply: (draft) => step(draft, asked, apply)
       }),
       Effect.fromResult
     )
 
   const provision = (draft: Draft, { leaseTtl, once, worker, ...said }: WantedWorker) =>
-    step(draft, worker.id, once, () =>
+    step(draft, { action: "worker.register", workerId: worker.id, once, wanted: worker }, () =>
       Result.succeed(
         Changes.provision(draft, {
           ...said,
@@ -397,13 +409,9 @@ const make = Effect.fnUntraced(function* (
           const change = restore(draft, restored)
           if (change._tag === "Full") return Result.fail(new FleetFull({ unfinished: counts.unfinished }))
           const { generation, id, phase } = change.record
-          return Result.succeed({
-            id,
-            generation,
-            phase,
-            outdated: change._tag === "Outdated",
-            repeated: false
-          })
+          const outdated = change._tag === "Outdated"
+          if (!outdated) draft.audit("worker.import" satisfies WorkerAction, "done", { id, generation })
+          return Result.succeed({ id, generation, phase, outdated, repeated: false })
         })
     })
 
@@ -416,19 +424,12 @@ const make = Effect.fnUntraced(function* (
       }
     })
 
-  const change = (
-    workerId: WorkerId,
-    once: Once | undefined,
-    apply: (draft: Draft) => Changes.Change
-  ): Effect.Effect<Accepted, NotAccepted> => accept(workerId, once, (draft) => Result.succeed(apply(draft)))
-
-  const decideDeadLetter =
-    (decide: (draft: Draft, known: WorkerRecord) => Changes.Change) => (workerId: WorkerId) =>
-      accept(workerId, undefined, (draft, known) =>
-        known?.phase === "failed"
-          ? Result.succeed(decide(draft, known))
-          : Result.fail(new NoDeadLetter({ workerId }))
-      )
+  const decideDeadLetter = (action: WorkerAction, decide: DecideDeadLetter) => (workerId: WorkerId) =>
+    accept({ action, workerId }, (draft, known) =>
+      known?.phase === "failed"
+        ? Result.succeed(decide(draft, known))
+        : Result.fail(new NoDeadLetter({ workerId }))
+    )
 
   /** With what is under way and not stored yet. */
   const asItIsNow = (record: WorkerRecord): WorkerRecord => flights.get(record.id)?.view ?? record
@@ -438,10 +439,9 @@ const make = Effect.fnUntraced(function* (
       record === undefined ? Option.none() : Option.some(asItIsNow(record))
     )
 
-  type DecideDeadLetter = (draft: Draft, known: WorkerRecord) => Changes.Change
-
   const decidePage = (
     ids: ReadonlyArray<WorkerId>,
+    action: WorkerAction,
     decide: DecideDeadLetter
   ): Effect.Effect<Decided, StoreUnavailable> =>
     commit({
@@ -452,14 +452,22 @@ const make = Effect.fnUntraced(function* (
         for (const id of ids) {
           const record = draft.record(id)
           if (record?.phase !== "failed") continue
-          if (decide(draft, record)._tag === "Applied") decided++
-          else left++
+          const change = decide(draft, record)
+          if (change._tag !== "Applied") left++
+          else {
+            decided++
+            draft.audit(action, "done", change.record)
+          }
         }
         return { decided, left }
       }
     })
 
-  const decideAll = Effect.fnUntraced(function* (filter: ListFilter, decide: DecideDeadLetter) {
+  const decideAll = Effect.fnUntraced(function* (
+    filter: ListFilter,
+    action: WorkerAction,
+    decide: DecideDeadLetter
+  ) {
     let sum: Decided = { decided: 0, left: 0 }
     let after: number | undefined = 0
     while (after !== undefined) {
@@ -470,6 +478,7 @@ const make = Effect.fnUntraced(function* (
       )
       const { decided, left } = yield* decidePage(
         page.records.map(({ id }) => id),
+        action,
         decide
       )
       sum = { decided: sum.decided + decided, left: sum.left + left }
@@ -491,6 +500,8 @@ const make = Effect.fnUntraced(function* (
 
   const heartbeat = Effect.fnUntraced(function* (workerId: WorkerId) {
     const [record] = yield* Effect.tapError(store.get([workerId]), () => leases.missed)
+    const actor = yield* CurrentActor
+    if (actor?.mayChange(record, undefined) === false) return yield* new NotPermitted({ workerId })
     if (record === undefined) return yield* new UnknownWorker({ workerId })
     if (record.desired === "unregistered") return yield* new WorkerGone({ workerId })
     return Option.fromUndefinedOr(leases.renew(record, yield* Clock.currentTimeMillis))
@@ -512,45 +523,48 @@ const make = Effect.fnUntraced(function* (
       ),
     wantAll,
     terminate: (workerId, { once, ...occasion } = {}) =>
-      accept(workerId, once, (draft, known) =>
+      accept({ action: "worker.unregister", workerId, once }, (draft, known) =>
         known === undefined
           ? Result.fail(new UnknownWorker({ workerId }))
           : Result.succeed(Changes.terminate(draft, workerId, { name: "terminated", ...occasion }))
       ),
     drop: (workerId, { once, ...occasion }) =>
-      change(workerId, once, (draft) =>
-        Changes.terminate(draft, workerId, { name: "terminated", ...occasion })
+      accept({ action: "worker.unregister", workerId, once }, (draft) =>
+        Result.succeed(Changes.terminate(draft, workerId, { name: "terminated", ...occasion }))
       ),
     ready: (workerId, { once, ...occasion }) =>
-      accept(workerId, once, (draft, known): Result.Result<Changes.Change, UnknownWorker | WorkerGone> => {
-        if (known === undefined) return Result.fail(new UnknownWorker({ workerId }))
-        if (known.desired === "unregistered") return Result.fail(new WorkerGone({ workerId }))
-        return Result.succeed(Changes.ready(draft, known, occasion))
-      }),
+      accept({ action: "worker.ready", workerId, once }, (draft, known) =>
+        Result.map(wantedWorker(workerId, known), (record) => Changes.ready(draft, record, occasion))
+      ),
     check: (workerId) =>
-      accept(
-        workerId,
-        undefined,
-        (draft, known): Result.Result<Changes.Change, UnknownWorker | WorkerGone> => {
-          if (known === undefined) return Result.fail(new UnknownWorker({ workerId }))
-          if (known.desired === "unregistered") return Result.fail(new WorkerGone({ workerId }))
-          return Result.succeed(Changes.check(draft, known))
-        }
+      accept({ action: "worker.check", workerId }, (draft, known) =>
+        Result.map(wantedWorker(workerId, known), (record) => Changes.check(draft, record))
       ),
     hasten: (workerId) =>
-      accept(workerId, undefined, (draft, known) =>
+      accept({ action: "worker.retry", workerId }, (draft, known) =>
         known === undefined
           ? Result.fail(new UnknownWorker({ workerId }))
           : Result.succeed(Changes.hasten(draft, known))
       ),
     heartbeat,
-    retry: decideDeadLetter(Changes.retry),
+    retry: decideDeadLetter("dead-letter.retry", Changes.retry),
     retryAll: (filter) =>
-      Effect.map(decideAll(filter, Changes.retry), ({ decided, left }) => ({ retried: decided, left })),
-    giveUp: decideDeadLetter(Changes.giveUp),
+      Effect.map(decideAll(filter, "dead-letter.retry", Changes.retry), ({ decided, left }) => ({
+        retried: decided,
+        left
+      })),
+    giveUp: decideDeadLetter("dead-letter.drop", Changes.giveUp),
     giveUpAll: (filter) =>
-      Effect.map(decideAll(filter, Changes.giveUp), ({ decided, left }) => ({ dropped: decided, left })),
+      Effect.map(decideAll(filter, "dead-letter.drop", Changes.giveUp), ({ decided, left }) => ({
+        dropped: decided,
+        left
+      })),
     restoreAll,
+    audit: (action, outcome, detail) =>
+      commit({
+        workerIds: [],
+        apply: (draft) => draft.audit(action, outcome, undefined, detail)
+      }),
     raiseForgotten,
     forgottenGeneration: Effect.map(store.overview, ({ forgottenGeneration }) => forgottenGeneration),
     get,
@@ -583,6 +597,36 @@ const make = Effect.fnUntraced(function* (
     quiesced: reconciler.quiesced
   })
 })
+
+type DecideDeadLetter = (draft: Draft, known: WorkerRecord) => Changes.Change
+
+/** One change of one worker, as it was asked for. */
+interface Asked {
+  readonly action: WorkerAction
+  readonly workerId: WorkerId
+  readonly once?: Once | undefined
+  /** Where one is provisioned. */
+  readonly wanted?: Worker | undefined
+}
+
+const wantedWorker = (
+  workerId: WorkerId,
+  known: WorkerRecord | undefined
+): Result.Result<WorkerRecord, UnknownWorker | WorkerGone> => {
+  if (known === undefined) return Result.fail(new UnknownWorker({ workerId }))
+  return known.desired === "unregistered" ? Result.fail(new WorkerGone({ workerId })) : Result.succeed(known)
+}
+
+/** The same again is no deed: what is wanted has a new generation when it is another. */
+const hasChanged = (
+  action: WorkerAction,
+  known: WorkerRecord | undefined,
+  change: Exclude<Changes.Change, { readonly _tag: "Full" }>
+): boolean => {
+  if (change._tag === "Outdated" || change.record === known) return false
+  const isOfWhatIsWanted = action === "worker.register" || action === "worker.unregister"
+  return !isOfWhatIsWanted || change.record.generation !== known?.generation
+}
 
 const isSettled = (record: WorkerRecord, generation: number): boolean =>
   record.generation >= generation && (!isUnfinished(record) || record.desired === "unregistered")

@@ -59,8 +59,13 @@ export const provision = (draft: Draft, options: Provision): Change => {
   const { place, priority = "normal", saidWhenProvisioned, worker } = options
   const isDynamic = worker.metadata.workerType === "dynamic"
   const leaseTtl = options.leaseTtl ?? (isDynamic ? draft.rules.defaultLease : undefined)
-  const said = { priority, leaseTtl, leaseExpiresAt: draft.leaseEnd(leaseTtl) }
   const known = draft.record(worker.id)
+  const said = {
+    priority,
+    leaseTtl,
+    leaseExpiresAt: draft.leaseEnd(leaseTtl),
+    owner: ownerOf(draft, known)
+  }
   if (known === undefined) {
     if (draft.isFull) return full
     const record = { ...blank(worker.id, "registered", draft.now), ...said }
@@ -77,6 +82,10 @@ export const provision = (draft: Draft, options: Provision): Change => {
   const record = { ...known, ...said, stored: StoredWorker.of(worker), saidReady: false, losses: 0 }
   return change(draft, record, "registered", provisionedAt(place))
 }
+
+/** A worker stays its owner's as long as it lives, whoever else changes it. */
+const ownerOf = ({ actor }: Draft, known: WorkerRecord | undefined): string | undefined =>
+  known?.desired === "registered" && actor?.takesOver !== true ? known.owner : actor?.id
 
 const provisionedAt = (place: EventPlace | undefined): Occasion => ({ name: "provisioned", place })
 
@@ -292,6 +301,7 @@ export const blank = (id: WorkerId, desired: Desired, now: number): WorkerRecord
   registeredAt: undefined,
   lastError: undefined,
   lastEvent: undefined,
+  owner: undefined,
   ...noLease,
   told: 0
 })

@@ -5,6 +5,7 @@
  * and commits what it says, in one transaction. So every store behaves alike, and a rule is tested without one.
  */
 import { Context, type Effect, Schema } from "effect"
+import type { AuditEntry } from "./Audit.ts"
 import type { Phase } from "./Phase.ts"
 import type { Priority } from "./Priority.ts"
 import type { TimelineItem } from "./Timeline.ts"
@@ -67,6 +68,8 @@ export interface Decision<A> {
   readonly notes: ReadonlyArray<Note>
   /** Workers were forgotten elsewhere with generations up to this one: the store's is raised to it, never lowered. */
   readonly forgottenGeneration?: number | undefined
+  /** What is written down of who asked for it; a store that keeps no audit log leaves it out. */
+  readonly audits?: ReadonlyArray<AuditEntry> | undefined
   readonly value: A
 }
 

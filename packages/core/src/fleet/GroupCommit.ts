@@ -8,6 +8,7 @@
  */
 import { Cause, Clock, Effect, Exit, Latch, Semaphore, type Scope } from "effect"
 import type { WorkerId } from "../WorkerId.ts"
+import { CurrentActor } from "./Actor.ts"
 import { type ChangedRecord, Draft, type DraftContext } from "./Draft.ts"
 import { FleetStore, StoreUnavailable } from "./FleetStore.ts"
 import { traceOriginOf } from "../TraceOrigin.ts"
@@ -117,6 +118,7 @@ export const makeGroupCommit = Effect.fnUntraced(function* (
   const commit = <A>(command: Command<A>): Effect.Effect<A, StoreUnavailable> =>
     Effect.withFiber((fiber) => {
       const trace = traceOriginOf(fiber)
+      const actor = fiber.getRef(CurrentActor)
       return Effect.uninterruptible(
         Effect.callback<A, StoreUnavailable>((resume) => {
           if (isClosed) return resume(Effect.fail(closed))
@@ -126,6 +128,7 @@ export const makeGroupCommit = Effect.fnUntraced(function* (
             keys: command.keys ?? [],
             apply: (draft) => {
               draft.trace = trace
+              draft.actor = actor
               result = { value: command.apply(draft) }
             },
             onCommitted: command.onCommitted,

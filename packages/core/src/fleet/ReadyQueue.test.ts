@@ -34,6 +34,7 @@ const record = (
   notBefore: undefined,
   lastError: undefined,
   lastEvent: undefined,
+  owner: undefined,
   trace: undefined,
   leaseTtl: undefined,
   leaseExpiresAt: undefined,

@@ -71,6 +71,8 @@ export interface WorkerRecord {
   readonly notBefore: number | undefined
   readonly lastError: Failure | undefined
   readonly lastEvent: EventPlace | undefined
+  /** The actor that provisioned it, in its present life; absent where none did. */
+  readonly owner: string | undefined
   /** Where the change that is still to be done was asked for, if that was in a trace. */
   readonly trace: TraceOrigin | undefined
   /** How long the worker lives without a heartbeat, in milliseconds; absent: for ever. */

@@ -1,6 +1,8 @@
 /**
  * The fleet: the state that is wanted of every worker, kept durably, and the loop that brings the scheduler to it.
  */
+export * from "./Actor.ts"
+export type { AuditEntry, WorkerAction } from "./Audit.ts"
 export * from "./Failure.ts"
 export * from "./Fleet.ts"
 export * from "./FleetOptions.ts"

@@ -14,7 +14,20 @@ import {
 } from "effect/http-api"
 import { version } from "../version.ts"
 import { Phase, Priority } from "@muster/core/fleet"
+import { TokenKind } from "../access/Token.ts"
 import { ExportLine } from "../export/ExportFormat.ts"
+import {
+  AuditPage,
+  JoinedView,
+  JoinTokenRequest,
+  NewTokenView,
+  RotationRequest,
+  SessionView,
+  SignInRequest,
+  TokenPage,
+  TokenRequest
+} from "./AccessSchemas.ts"
+import { Authentication } from "./Authentication.ts"
 import { IdempotencyKey } from "./RequestKeys.ts"
 import { BinaryEvent, StructuredEvent } from "./CloudEvents.ts"
 import { HttpLimits } from "./HttpLimits.ts"
@@ -35,6 +48,7 @@ import {
   StoreUnavailableResponse,
   Superseded,
   UnknownDeadLetter,
+  UnknownToken,
   UnknownWorkerProblem,
   WorkerRejected,
   WorkerTerminatedProblem
@@ -115,6 +129,17 @@ const cursor = Schema.optionalKey(
 ).annotate({
   description: "nextCursor of the page before"
 })
+
+const tokenParams = {
+  id: Schema.String.annotate({ description: "The token's id", examples: ["8f14e45fceea167a"] })
+}
+
+const auditPlace = Schema.optionalKey(
+  Schema.FiniteFromString.check(
+    Schema.isInt({ expected: "a whole number from 0" }),
+    Schema.isGreaterThanOrEqualTo(0, { expected: "a whole number from 0" })
+  )
+).annotate({ description: "The sequence of the last entry that was seen" })
 
 const sort = Schema.optionalKey(
   Schema.Literals(["known", "-known", "id", "-id", "updatedAt", "-updatedAt"])
@@ -428,6 +453,90 @@ const scheduler = HttpApiGroup.make("scheduler")
     OpenApi.annotations({ title: "Scheduler", description: "The scheduler that workers are registered with" })
   )
 
+const access = HttpApiGroup.make("access")
+  .add(
+    HttpApiEndpoint.get("getSession", "/v1/session", { success: SessionView }).annotateMerge(
+      describe("Whom the credential stands for", "And whether this service asks for one at all.")
+    ),
+    HttpApiEndpoint.post("signIn", "/v1/session", {
+      payload: SignInRequest,
+      success: SessionView,
+      error: [...BodyProblems, InvalidRequest]
+    }).annotateMerge(
+      describe(
+        "Sign in",
+        "For browsers: sets a cookie that stands for the token, which scripts cannot read, for at most twelve hours."
+      )
+    ),
+    HttpApiEndpoint.delete("signOut", "/v1/session", { success: HttpApiSchema.NoContent }).annotateMerge(
+      describe("Sign out", "Ends the session of the cookie, and takes the cookie back.")
+    ),
+    HttpApiEndpoint.get("listTokens", "/v1/tokens", {
+      query: {
+        kind: Schema.optionalKey(Schema.Array(TokenKind)).annotate({
+          description: "Repeatable: any of these; token and join if not given"
+        }),
+        limit,
+        cursor
+      },
+      success: TokenPage
+    }).annotateMerge(describe("List tokens", "By their ids, without their secrets, which are not kept.")),
+    HttpApiEndpoint.post("createToken", "/v1/tokens", {
+      payload: TokenRequest,
+      success: NewTokenView.pipe(HttpApiSchema.status(201)),
+      error: [...BodyProblems, InvalidRequest]
+    }).annotateMerge(describe("Create a token", "The answer has the secret, this once.")),
+    HttpApiEndpoint.post("rotateToken", "/v1/tokens/:id/rotate", {
+      params: tokenParams,
+      payload: RotationRequest,
+      success: NewTokenView,
+      error: [UnknownToken, ...BodyProblems, InvalidRequest]
+    }).annotateMerge(
+      describe(
+        "Rotate a token",
+        "Another secret under the same id: what was registered with the token stays its own. Sessions that began with it end."
+      )
+    ),
+    HttpApiEndpoint.delete("revokeToken", "/v1/tokens/:id", {
+      params: tokenParams,
+      success: HttpApiSchema.NoContent,
+      error: UnknownToken
+    }).annotateMerge(
+      describe("Revoke a token", "At once; other servers on the same store follow within seconds.")
+    ),
+    HttpApiEndpoint.post("createJoinToken", "/v1/join-tokens", {
+      payload: JoinTokenRequest,
+      success: NewTokenView.pipe(HttpApiSchema.status(201)),
+      error: [...BodyProblems, InvalidRequest]
+    }).annotateMerge(
+      describe(
+        "Create a join token",
+        "With it, one machine of the namespace registers itself, once: see POST /v1/join."
+      )
+    ),
+    HttpApiEndpoint.post("join", "/v1/join", {
+      payload: WorkerRequest,
+      success: JoinedView.pipe(HttpApiSchema.status(202)),
+      error: [InvalidWorkerProblem, ...BodyProblems, OverloadedResponse]
+    }).annotateMerge(
+      describe(
+        "Join",
+        "A machine registers itself with a join token as its bearer token, which is used up, and gets a credential for its " +
+          "heartbeats and its termination. The worker is of the token's namespace, and must not be there yet unless the token is for it."
+      )
+    ),
+    HttpApiEndpoint.get("listAudit", "/v1/audit", {
+      query: { after: auditPlace, limit },
+      success: AuditPage
+    }).annotateMerge(
+      describe(
+        "Read the audit log",
+        "Who did what to which workers, oldest first. Each entry's hash covers the one before it; docs/security.md says how."
+      )
+    )
+  )
+  .annotateMerge(OpenApi.annotations({ title: "Access", description: "Who may do what, and who did what" }))
+
 const dryRun = Schema.optionalKey(
   Schema.Literals(["true", "false"]).pipe(
     Schema.decodeTo(Schema.Boolean, {
@@ -480,8 +589,9 @@ const system = HttpApiGroup.make("system")
   .annotateMerge(OpenApi.annotations({ title: "System", description: "For those who run the service" }))
 
 export class Api extends HttpApi.make("muster")
-  .add(workers, deadLetters, events, overview, scheduler, system)
+  .add(workers, deadLetters, events, overview, scheduler, access, system)
   .middleware(RequestProblems)
+  .middleware(Authentication)
   .annotateMerge(
     OpenApi.annotations({
       title: "Muster",

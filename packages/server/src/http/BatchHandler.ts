@@ -5,6 +5,7 @@
 import { type Accepted, Fleet, type Once, type Priority } from "@muster/core/fleet"
 import { Effect, Result, Schema, Stream } from "effect"
 import { type HttpServerRequest, HttpServerResponse } from "effect/http"
+import type { Caller } from "../access/Caller.ts"
 import { notAccepted } from "./FleetProblems.ts"
 import { HttpLimits } from "./HttpLimits.ts"
 import { type Line, lines } from "./NdjsonLines.ts"
@@ -19,6 +20,7 @@ export interface BatchOptions {
   readonly wait: number | undefined
   readonly priority: Priority | undefined
   readonly idempotencyKey: string | undefined
+  readonly caller: Caller
 }
 
 /** One member: its place in the answer, its number, and what was sent, as far as it could be read. */
@@ -160,7 +162,7 @@ class Batch {
     return Effect.flatMap(Effect.fromResult(input), (item) =>
       Effect.map(decodeWorker(item), (worker) => ({
         input: worker,
-        once: onceOf(this.options.idempotencyKey, `batch/${number}`, worker)
+        once: onceOf(this.options.caller, this.options.idempotencyKey, `batch/${number}`, worker)
       }))
     )
   }

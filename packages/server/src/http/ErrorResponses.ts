@@ -2,7 +2,7 @@
  * Whatever goes wrong on the way to a handler or inside it becomes a problem document here. What is the service's
  * own fault is logged with all that is known, and told to the client without.
  */
-import { Cause, Effect, Layer, SchemaIssue, type Types } from "effect"
+import { Cause, Effect, Layer, type Types } from "effect"
 import {
   HttpRouter,
   HttpServerError,
@@ -15,6 +15,7 @@ import { IncomingMessage } from "node:http"
 import { Lifecycle } from "../Lifecycle.ts"
 import { RequestProblems } from "./Api.ts"
 import { HttpLimits } from "./HttpLimits.ts"
+import { invalidRequest } from "./InvalidInput.ts"
 import { atMost } from "./OpenRequests.ts"
 import {
   ContentTooLarge,
@@ -26,33 +27,11 @@ import {
 } from "./Problems.ts"
 import { allowedMethods } from "./Routes.ts"
 
-const formatIssues = SchemaIssue.makeFormatterStandardSchemaV1()
-
 /** Parameters, headers and queries that cannot be decoded, each with its path and the rule. */
 const RequestProblemsLive = HttpApiMiddleware.layerSchemaErrorTransform(RequestProblems, (error) => {
   if (error.kind === "Body" || error.kind === "ResponseHeaders") return Effect.die(error)
-  const slot = error.kind.toLowerCase()
-  return Effect.fail(
-    new InvalidRequest({
-      errors: formatIssues(error.cause.issue).issues.map(({ message, path = [] }) => ({
-        path: [
-          slot,
-          ...path.map((segment) => String(typeof segment === "object" ? segment.key : segment))
-        ].join("."),
-        message: expectation(message)
-      }))
-    })
-  )
+  return Effect.fail(invalidRequest(error.cause.issue, error.kind.toLowerCase()))
 })
-
-// What the schema says it got is left out: it would repeat the value.
-const expectation = (message: string): string =>
-  message
-    .replace(/, (?:got|actual) .*$/s, "")
-    .replace(/^Expected /, "expected ")
-    .replace(/^expected "[^"]*"(?: \| "[^"]*")+$/, (choice) =>
-      choice.replaceAll('"', "").replaceAll(" | ", ", ").replace("expected", "expected one of")
-    )
 
 type Response = HttpServerResponse.HttpServerResponse
 type Request = HttpServerRequest.HttpServerRequest

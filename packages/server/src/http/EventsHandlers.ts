@@ -6,6 +6,7 @@ import { HttpServerResponse } from "effect/http"
 import type { HttpServerRequest } from "effect/http"
 import { HttpApiBuilder } from "effect/http-api"
 import { type Accepted, Fleet } from "@muster/core/fleet"
+import { Caller, keySpace } from "../access/Caller.ts"
 import { Api } from "./Api.ts"
 import { fromHeaders, isBinary, readEvent, type ReceivedEvent } from "./CloudEvents.ts"
 import { makeFollow } from "./FollowHandler.ts"
@@ -34,25 +35,28 @@ export const EventsHandlers = HttpApiBuilder.group(
   Effect.fnUntraced(function* (handlers) {
     const fleet = yield* Fleet
 
-    const apply = (event: ReceivedEvent): Effect.Effect<Accepted, ApplyProblem | KeyReusedProblem> => {
+    const apply = Effect.fnUntraced(function* (
+      event: ReceivedEvent
+    ): Effect.fn.Return<Accepted, ApplyProblem | KeyReusedProblem> {
       const { change, occurredAt, priority, source } = event
-      const once = { key: keyOf("event", source, event.id), fingerprint: "" }
+      const key = keyOf("event", ...keySpace(yield* Caller), source, event.id)
+      const once = { key, fingerprint: "" }
       const place = occurredAt === undefined ? undefined : { source, occurredAt }
       switch (change._tag) {
         case "Provisioned":
-          return Effect.mapError(
+          return yield* Effect.mapError(
             fleet.want(change.worker, { ...change, priority: change.priority ?? priority, place, once }),
             notAccepted
           )
         case "Ready":
-          return Effect.mapError(fleet.ready(change.workerId, { place, priority, once }), notTold)
+          return yield* Effect.mapError(fleet.ready(change.workerId, { place, priority, once }), notTold)
         case "Terminated":
-          return Effect.mapError(
+          return yield* Effect.mapError(
             fleet.drop(change.workerId, { place, priority, once, reason: change.reason }),
             notAccepted
           )
       }
-    }
+    })
 
     const receive = Effect.fnUntraced(function* (input: unknown) {
       const accepted = yield* withoutKey(apply(yield* readEvent(input)))

@@ -4,6 +4,8 @@
 import { Effect } from "effect"
 import type { NotAccepted, StoreUnavailable, UnknownWorker, WorkerGone } from "@muster/core/fleet"
 import {
+  type Forbidden,
+  forbidden,
   KeyReusedProblem,
   overloaded,
   type Overloaded,
@@ -13,7 +15,7 @@ import {
 } from "./Problems.ts"
 
 /** What can stand in the way of every change. */
-export type FleetProblem = Overloaded | KeyReusedProblem | StoreUnavailableProblem
+export type FleetProblem = Overloaded | KeyReusedProblem | Forbidden | StoreUnavailableProblem
 
 export const notAccepted = (error: NotAccepted): FleetProblem => {
   switch (error._tag) {
@@ -21,6 +23,8 @@ export const notAccepted = (error: NotAccepted): FleetProblem => {
       return overloaded()
     case "KeyReused":
       return new KeyReusedProblem({ detail: "The Idempotency-Key came before, with another request." })
+    case "NotPermitted":
+      return forbidden("This credential is not for this worker.")
     case "StoreUnavailable":
       return storeUnavailable(error, "The change was not accepted: send it again.")
   }

@@ -33,6 +33,10 @@ export const HttpLimits = {
   offsetMaximum: 10_000_000,
   /** Most `label` filters of one listing. */
   labelFilters: 32,
+  /** Namespaces that a token names. */
+  tokenNamespaces: 100,
+  /** Hours that a session of the console lasts. */
+  sessionHours: 12,
   /** Requests that are open at the same time, streams of events included; above it they are answered with 503. */
   openRequests: 10_000,
   /** Streams of events that are followed at the same time. */

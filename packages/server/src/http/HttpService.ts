@@ -9,7 +9,9 @@ import { createServer, type Server } from "node:http"
 import { History } from "../History.ts"
 import type { LimitSettings } from "../LimitSettings.ts"
 import { Telemetry } from "../Telemetry.ts"
+import { AccessHandlers } from "./AccessHandlers.ts"
 import { Api } from "./Api.ts"
+import { AuthenticationLive } from "./Authenticate.ts"
 import { CallerTrace } from "./CallerTrace.ts"
 import { CannotListen } from "./CannotListen.ts"
 import { TrustedProxies } from "./ClientAddress.ts"
@@ -33,11 +35,12 @@ export const Routes = HttpApiBuilder.layer(Api).pipe(
     EventsHandlers,
     OverviewHandlers,
     SchedulerHandlers,
-    SystemHandlers
+    SystemHandlers,
+    AccessHandlers
   ]),
   Layer.merge(Documentation),
   Layer.merge(Console),
-  Layer.provide([ErrorResponses, CallerTrace]),
+  Layer.provide([ErrorResponses, CallerTrace, AuthenticationLive]),
   Layer.provide([Telemetry.layer, History.layer])
 )
 

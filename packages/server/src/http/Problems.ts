@@ -56,6 +56,18 @@ export class MalformedJson extends HttpApiError.Problem<MalformedJson>()("Malfor
   title: "The body is not JSON"
 }) {}
 
+export class Unauthenticated extends HttpApiError.Problem<Unauthenticated>()("Unauthenticated", {
+  type: typeOf("unauthenticated"),
+  status: 401,
+  title: "A valid credential is needed"
+}) {}
+
+export class Forbidden extends HttpApiError.Problem<Forbidden>()("Forbidden", {
+  type: typeOf("forbidden"),
+  status: 403,
+  title: "The credential does not allow this"
+}) {}
+
 export class NotFound extends HttpApiError.Problem<NotFound>()("NotFound", {
   type: typeOf("not-found"),
   status: 404,
@@ -77,6 +89,12 @@ export class UnknownDeadLetter extends HttpApiError.Problem<UnknownDeadLetter>()
   },
   { workerId }
 ) {}
+
+export class UnknownToken extends HttpApiError.Problem<UnknownToken>()("UnknownToken", {
+  type: typeOf("unknown-token"),
+  status: 404,
+  title: "No token of this id is known, or it was revoked"
+}) {}
 
 export class MethodNotAllowed extends HttpApiError.Problem<MethodNotAllowed>()(
   "MethodNotAllowed",
@@ -201,6 +219,17 @@ export const SchedulerUnavailableResponse = SchedulerUnavailableProblem.pipe(
   )
 )
 
+/** Says in a header what kind of credential it has to be. */
+export const UnauthenticatedResponse = Unauthenticated.pipe(
+  HttpApiSchema.encodeToWithHeaders(
+    { body: Unauthenticated, headers: { "www-authenticate": Schema.String } },
+    {
+      decode: ({ body }) => body,
+      encode: (body) => ({ body, headers: { "www-authenticate": 'Bearer realm="muster"' } })
+    }
+  )
+)
+
 /** What can be wrong with a body that is JSON. */
 export const BodyProblems = [MalformedJson, ContentTooLarge, UnsupportedMediaType, RequestTimeout] as const
 
@@ -210,6 +239,7 @@ export const ItemProblem = Schema.Union([
   InvalidEvent,
   InvalidExport,
   MalformedJson,
+  Forbidden,
   UnknownWorkerProblem,
   WorkerTerminatedProblem,
   Superseded,
@@ -231,6 +261,8 @@ export const overloaded = () =>
     retryAfter: 1,
     detail: "The scheduler does not keep up with the changes that were accepted. Send this one again later."
   })
+
+export const forbidden = (detail: string) => new Forbidden({ detail })
 
 export const requestTimeout = () =>
   new RequestTimeout({ detail: `The body was not there after ${HttpLimits.bodySeconds} seconds.` })

@@ -5,6 +5,7 @@ import { Worker } from "@muster/core"
 import type { Once } from "@muster/core/fleet"
 import { Schema } from "effect"
 import { hash } from "node:crypto"
+import { type Caller, keySpace } from "../access/Caller.ts"
 import type { WorkerInput } from "./WorkerInput.ts"
 
 const longest = 256
@@ -29,11 +30,16 @@ export const IdempotencyKey = Schema.String.check(
  * How a request to `place` about this worker, or a member of one, is recognised when it comes again; `undefined` where
  * it has no key.
  */
-export const onceOf = (key: string | undefined, place: string, input?: WorkerInput): Once | undefined =>
+export const onceOf = (
+  caller: Caller,
+  key: string | undefined,
+  place: string,
+  input?: WorkerInput
+): Once | undefined =>
   key === undefined
     ? undefined
     : {
-        key: keyOf("request", key.replace(/^"(.*)"$/, "$1"), place),
+        key: keyOf("request", ...keySpace(caller), key.replace(/^"(.*)"$/, "$1"), place),
         fingerprint: input === undefined ? "" : fingerprintOf(input)
       }
 

@@ -7,10 +7,17 @@ import { Fleet, type FleetOptions, FleetStore, MemoryFleetStore } from "@muster/
 import { TestScheduler, type TestSchedulerOptions } from "@muster/testing"
 import { Effect, Layer, Logger } from "effect"
 import { HttpRouter, HttpServer } from "effect/http"
+import { accessLayer, openAccess } from "../access/AccessServices.ts"
+import { AuditLog } from "../access/AuditLog.ts"
+import { auditedMemory } from "../access/MemoryAuditLog.ts"
+import { makeMemoryTokenStore } from "../access/MemoryTokenStore.ts"
+import { TokenStore } from "../access/TokenStore.ts"
 import { Lifecycle } from "../Lifecycle.ts"
 import { Routes } from "./HttpService.ts"
 
 export interface TestRoutesOptions {
+  /** Default: nobody is asked who they are. */
+  readonly access?: Parameters<typeof accessLayer>[0]
   readonly fleet?: Partial<FleetOptions>
   readonly scheduler?: TestSchedulerOptions
   /** What the scheduler is told before anything else happens. */
@@ -23,6 +30,7 @@ type Headers = Readonly<Record<string, string>>
 
 /** The routes, until the scope ends. */
 export const start = Effect.fnUntraced(function* ({
+  access = openAccess,
   fleet = {},
   prepare = () => Effect.void,
   scheduler: options = {},
@@ -31,12 +39,19 @@ export const start = Effect.fnUntraced(function* ({
   const scheduler = TestScheduler.make(options)
   yield* prepare(scheduler)
   const lifecycle = yield* Effect.provide(Lifecycle, Lifecycle.layer)
+  const { auditLog, store: audited } = auditedMemory(store ?? (yield* MemoryFleetStore.make))
   const services = Layer.mergeAll(
-    Fleet.layerWith(fleet),
+    accessLayer(access).pipe(Layer.provideMerge(Fleet.layerWith(fleet))),
     Layer.succeed(Lifecycle, lifecycle),
     HttpServer.layerServices
   ).pipe(
-    Layer.provide(store === undefined ? MemoryFleetStore.layer : Layer.succeed(FleetStore, store)),
+    Layer.provideMerge(
+      Layer.mergeAll(
+        Layer.succeed(FleetStore, audited),
+        Layer.succeed(AuditLog, auditLog),
+        Layer.succeed(TokenStore, makeMemoryTokenStore())
+      )
+    ),
     Layer.provideMerge(Layer.succeed(SchedulerPort, scheduler.port)),
     Layer.provideMerge(RegistrationConfig.layer({ maxRetries: 0 })),
     Layer.provideMerge(Logger.layer([]))

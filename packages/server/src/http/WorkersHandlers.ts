@@ -2,10 +2,11 @@
  * `/v1/workers`: one worker at a time, and listings.
  */
 import type { WorkerId } from "@muster/core"
-import { Effect } from "effect"
+import { Effect, Option } from "effect"
 import { HttpServerResponse } from "effect/http"
 import { HttpApiBuilder } from "effect/http-api"
 import { type Accepted, Fleet, type StoreUnavailable, type UnknownWorker } from "@muster/core/fleet"
+import { Caller, covers, isRestricted } from "../access/Caller.ts"
 import { Api } from "./Api.ts"
 import { receiveBatch } from "./BatchHandler.ts"
 import { HttpLimits } from "./HttpLimits.ts"
@@ -24,6 +25,15 @@ export const WorkersHandlers = HttpApiBuilder.group(
   Effect.fnUntraced(function* (handlers) {
     const fleet = yield* Fleet
 
+    /** A worker that the caller may look at; of others nobody says whether they are there. */
+    const find = Effect.fnUntraced(function* (id: WorkerId) {
+      const record = yield* Effect.mapError(fleet.get(id), (error) => storeUnavailable(error))
+      const caller = yield* Caller
+      return Option.isSome(record) && (!isRestricted(caller) || covers(caller, record.value))
+        ? record.value
+        : yield* unknownWorker(id)
+    })
+
     return handlers
       .handleRaw(
         "registerWorker",
@@ -32,32 +42,30 @@ export const WorkersHandlers = HttpApiBuilder.group(
             yield* requireMediaType(request, ["application/json"])
             const input = yield* decodeWorker(yield* readJson(request, HttpLimits.itemBytes))
             const wait = preferredWait(headers.prefer)
-            const once = onceOf(headers["idempotency-key"], "worker", input)
+            const once = onceOf(yield* Caller, headers["idempotency-key"], "worker", input)
             return accepted(yield* intake(input, { wait, priority: headers["muster-priority"], once }), wait)
           },
           Effect.provideService(Fleet, fleet)
         )
       )
       .handleRaw("registerBatch", ({ headers, request }) =>
-        receiveBatch(request, {
-          wait: preferredWait(headers.prefer),
-          priority: headers["muster-priority"],
-          idempotencyKey: headers["idempotency-key"]
-        }).pipe(Effect.provideService(Fleet, fleet))
+        Effect.flatMap(Caller, (caller) =>
+          receiveBatch(request, {
+            wait: preferredWait(headers.prefer),
+            priority: headers["muster-priority"],
+            idempotencyKey: headers["idempotency-key"],
+            caller
+          })
+        ).pipe(Effect.provideService(Fleet, fleet))
       )
       .handle("listWorkers", ({ query }) => listWorkers(fleet, query))
       .handle("getWorker", ({ params }) =>
-        workerId(params.id).pipe(
-          Effect.flatMap((id) => Effect.mapError(fleet.get(id), storeUnavailable)),
-          Effect.flatMap(Effect.fromOption),
-          Effect.catchTag("NoSuchElementError", () => Effect.fail(unknownWorker(params.id))),
-          Effect.map(toWorkerView)
-        )
+        workerId(params.id).pipe(Effect.flatMap(find), Effect.map(toWorkerView))
       )
       .handle("getTimeline", ({ params }) =>
         workerId(params.id).pipe(
-          Effect.flatMap((id) => fleet.timeline(id)),
-          Effect.mapError(notFound),
+          Effect.tap(find),
+          Effect.flatMap((id) => Effect.mapError(fleet.timeline(id), notFound)),
           Effect.map(toTimelineView)
         )
       )
@@ -72,10 +80,12 @@ export const WorkersHandlers = HttpApiBuilder.group(
       .handle("workerReady", ({ headers, params }) =>
         workerId(params.id).pipe(
           Effect.flatMap((id) =>
-            fleet.ready(id, {
-              priority: headers["muster-priority"],
-              once: onceOf(headers["idempotency-key"], `ready/${id}`)
-            })
+            Effect.flatMap(Caller, (caller) =>
+              fleet.ready(id, {
+                priority: headers["muster-priority"],
+                once: onceOf(caller, headers["idempotency-key"], `ready/${id}`)
+              })
+            )
           ),
           Effect.map(toAccepted),
           Effect.mapError(notTold)
@@ -120,13 +130,5 @@ const accepted = (status: Accepted, wait: number | undefined) =>
 const workerId = (id: string): Effect.Effect<WorkerId, UnknownWorkerProblem> =>
   isWorkerId(id) ? Effect.succeed(id) : Effect.fail(unknownWorker(id))
 
-const notFound = (error: UnknownWorker | UnknownWorkerProblem | StoreUnavailable) => {
-  switch (error._tag) {
-    case "UnknownWorkerProblem":
-      return error
-    case "UnknownWorker":
-      return unknownWorker(error.workerId)
-    case "StoreUnavailable":
-      return storeUnavailable(error)
-  }
-}
+const notFound = (error: UnknownWorker | StoreUnavailable) =>
+  error._tag === "UnknownWorker" ? unknownWorker(error.workerId) : storeUnavailable(error)

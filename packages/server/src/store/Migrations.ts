@@ -8,8 +8,9 @@ import * as SqlClient from "effect/sql/SqlClient"
 import * as SqlError from "effect/sql/SqlError"
 import fleet from "./migrations/0001_fleet.ts"
 import backlog from "./migrations/0002_backlog.ts"
+import access from "./migrations/0003_access.ts"
 
-const migrations = { "1_fleet": fleet, "2_backlog": backlog }
+const migrations = { "1_fleet": fleet, "2_backlog": backlog, "3_access": access }
 
 /** The version of the tables that this version of Muster makes. */
 export const newestMigration = Object.keys(migrations).length

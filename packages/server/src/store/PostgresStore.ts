@@ -7,8 +7,17 @@
  * order. Batches share one turn, so taking turns costs throughput only where the network is slow.
  */
 import * as PgClient from "@effect/sql-pg/PgClient"
-import type { FleetStore } from "@muster/core/fleet"
-import { Clock, Duration, Effect, Fiber, type Redacted, Schema, type Scope, Semaphore } from "effect"
+import {
+  Clock,
+  type Context,
+  Duration,
+  Effect,
+  Fiber,
+  type Redacted,
+  Schema,
+  type Scope,
+  Semaphore
+} from "effect"
 import * as Reactivity from "effect/reactivity/Reactivity"
 import type * as SqlClient from "effect/sql/SqlClient"
 import * as SqlError from "effect/sql/SqlError"
@@ -17,7 +26,7 @@ import { describeMigrationError, migrate } from "./Migrations.ts"
 import { makePostgresDatabase } from "./PostgresDatabase.ts"
 import { describePostgresError } from "./PostgresErrors.ts"
 import { parsePostgresUrl } from "./PostgresUrl.ts"
-import { makeSqlFleetStore } from "./SqlFleetStore.ts"
+import { makeSqlStores, type StoreServices } from "./SqlStores.ts"
 import { makeAttempt } from "./StoreAttempt.ts"
 
 export interface PostgresStoreOptions {
@@ -29,7 +38,7 @@ export interface PostgresStoreOptions {
 export const openPostgresStore = Effect.fnUntraced(function* (
   url: Redacted.Redacted,
   options: PostgresStoreOptions = {}
-): Effect.fn.Return<FleetStore["Service"], CannotOpenStore, Scope.Scope> {
+): Effect.fn.Return<Context.Context<StoreServices>, CannotOpenStore, Scope.Scope> {
   const { name, withoutPassword } = yield* parsePostgresUrl(url)
   const timeout = Duration.fromInputUnsafe(options.timeout ?? "15 seconds")
   const within = makeWithin(timeout)
@@ -50,7 +59,7 @@ export const openPostgresStore = Effect.fnUntraced(function* (
     Effect.withTracerEnabled(false)
   )
   const attempt = makeAttempt(name, describe)
-  return makeSqlFleetStore(makePostgresDatabase(client, yield* Semaphore.make(1)), (doing, effect) =>
+  return makeSqlStores(makePostgresDatabase(client, yield* Semaphore.make(1)), (doing, effect) =>
     attempt(doing, within(effect))
   )
 })

@@ -8,6 +8,7 @@ import type * as SqlError from "effect/sql/SqlError"
 import { makeForget } from "./Forgetting.ts"
 import { makeListing } from "./Listing.ts"
 import { makeNotes } from "./Notes.ts"
+import { makeAuditAppend } from "./SqlAuditLog.ts"
 import type { Attempt } from "./StoreAttempt.ts"
 import type { StoreDatabase } from "./StoreDatabase.ts"
 import { makeStoreState, type StoreState } from "./StoreState.ts"
@@ -23,6 +24,7 @@ export const makeSqlFleetStore = (database: StoreDatabase, attempt: Attempt): Fl
   const counts = makeWorkerCounts(database)
   const timelines = makeTimelines(database)
   const notes = makeNotes(database)
+  const appendAudits = makeAuditAppend(database)
   const work = makeWork(database)
   const { browse, list } = makeListing(database, workers, counts, state)
   const forget = makeForget(database, state, workers, counts, timelines)
@@ -51,10 +53,11 @@ export const makeSqlFleetStore = (database: StoreDatabase, attempt: Attempt): Fl
   })
 
   const commit = Effect.fnUntraced(function* (
-    { forgottenGeneration, notes: newNotes, records, segments, trims }: Decision<unknown>,
+    { audits = [], forgottenGeneration, notes: newNotes, records, segments, trims }: Decision<unknown>,
     known: ReadonlyMap<WorkerId, KeptRecord>,
-    { ordinal, sequence }: StoreState
+    found: StoreState
   ): Effect.fn.Return<void, SqlError.SqlError> {
+    const { ordinal, sequence } = found
     const numbers = new CountChanges()
     let latest = ordinal
     const changes = records.map((record): RecordChange => {
@@ -72,8 +75,14 @@ export const makeSqlFleetStore = (database: StoreDatabase, attempt: Attempt): Fl
     yield* timelines.append(segments, sequence, places)
     yield* timelines.trim(trims, places)
     yield* notes.write(newNotes)
-    if (latest > ordinal || segments.length > 0) {
-      yield* state.write({ ordinal: latest, sequence: sequence + segments.length })
+    if (latest > ordinal || segments.length > 0 || audits.length > 0) {
+      const audited = yield* appendAudits(found, audits)
+      yield* state.write({
+        ordinal: latest,
+        sequence: sequence + segments.length,
+        audit_sequence: audited.sequence,
+        audit_hash: audited.hash
+      })
     }
     if (forgottenGeneration !== undefined) yield* state.forgetGeneration(forgottenGeneration)
   })

@@ -183,7 +183,7 @@ describe("SqliteStore", () => {
         database.close()
         assert.include(
           yield* refusal(path),
-          "it was written by a newer version of muster: its tables are of version 7, and this one knows 2"
+          "it was written by a newer version of muster: its tables are of version 7, and this one knows 3"
         )
       })
     )
@@ -205,7 +205,13 @@ describe("SqliteStore", () => {
           )
         )
         const database = new DatabaseSync(path)
-        database.exec(`DELETE FROM muster_migration WHERE migration_id = 2;
+        database.exec(`DELETE FROM muster_migration WHERE migration_id > 1;
+        DROP TABLE muster_token;
+        DROP TABLE muster_audit;
+        ALTER TABLE muster_state DROP COLUMN audit_sequence;
+        ALTER TABLE muster_state DROP COLUMN audit_hash;
+        ALTER TABLE muster_state DROP COLUMN audit_removed;
+        ALTER TABLE muster_state DROP COLUMN audit_removed_hash;
         DROP INDEX muster_worker_unfinished;
         ALTER TABLE muster_worker DROP COLUMN unfinished_since;
         DROP TABLE muster_count;

@@ -7,7 +7,7 @@
  * not work, nor does SQLite's write-ahead log.
  */
 import { FleetStore } from "@muster/core/fleet"
-import { Effect, Layer, Predicate, type Scope } from "effect"
+import { Context, Effect, Layer, Predicate, type Scope } from "effect"
 import type * as SqlClient from "effect/sql/SqlClient"
 import type * as SqlError from "effect/sql/SqlError"
 import { closeSync, mkdirSync, openSync, realpathSync, statSync } from "node:fs"
@@ -16,7 +16,7 @@ import { DatabaseSync } from "node:sqlite"
 import { CannotOpenStore } from "./CannotOpenStore.ts"
 import { describeMigrationError, migrate } from "./Migrations.ts"
 import * as NodeSqliteClient from "./NodeSqliteClient.ts"
-import { makeSqlFleetStore } from "./SqlFleetStore.ts"
+import { makeSqlStores, type StoreServices } from "./SqlStores.ts"
 import { makeAttempt } from "./StoreAttempt.ts"
 import type { Columns, StoreDatabase } from "./StoreDatabase.ts"
 
@@ -47,10 +47,12 @@ const writerPragmas = [
  * The store in the file at `path`, which is made, with its directory, where there is none. The client is the store's
  * own, for those who want to look at what it does.
  */
-export const openSqliteStore = Effect.fnUntraced(function* (
-  path: string
-): Effect.fn.Return<
-  { readonly store: FleetStore["Service"]; readonly sql: SqlClient.SqlClient },
+export const openSqliteStore = Effect.fnUntraced(function* (path: string): Effect.fn.Return<
+  {
+    readonly store: FleetStore["Service"]
+    readonly services: Context.Context<StoreServices>
+    readonly sql: SqlClient.SqlClient
+  },
   CannotOpenStore,
   Scope.Scope
 > {
@@ -75,15 +77,13 @@ export const openSqliteStore = Effect.fnUntraced(function* (
     Effect.mapError((error) => CannotOpenStore.because(name, describeMigrationError(error, describe), error)),
     Effect.withTracerEnabled(false)
   )
-  return { sql: client, store: makeSqlFleetStore(makeDatabase(client), makeAttempt(name, describe)) }
+  const services = makeSqlStores(makeDatabase(client), makeAttempt(name, describe))
+  return { sql: client, services, store: Context.get(services, FleetStore) }
 })
 
 /** Building the layer fails with {@link CannotOpenStore}. */
-export const sqliteStoreLayer = (path: string): Layer.Layer<FleetStore, CannotOpenStore> =>
-  Layer.effect(
-    FleetStore,
-    Effect.map(openSqliteStore(path), ({ store }) => store)
-  )
+export const sqliteStoreLayer = (path: string): Layer.Layer<StoreServices, CannotOpenStore> =>
+  Layer.effectContext(Effect.map(openSqliteStore(path), ({ services }) => services))
 
 /** Makes the file, for its owner alone; where it really lies. */
 const createFile = (path: string): string => {

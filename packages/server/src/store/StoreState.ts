@@ -1,6 +1,6 @@
 /**
  * The one row that counts: the latest place of a worker, the latest place of a segment, the largest generation that
- * was forgotten.
+ * was forgotten, and where the audit log ends.
  */
 import { Effect } from "effect"
 import type * as SqlError from "effect/sql/SqlError"
@@ -10,22 +10,27 @@ export interface StoreState {
   readonly ordinal: number
   readonly sequence: number
   readonly forgotten_generation: number
+  readonly audit_sequence: number
+  readonly audit_hash: string
 }
 
 const counters: Columns = [
   ["ordinal", "number"],
-  ["sequence", "number"]
+  ["sequence", "number"],
+  ["audit_sequence", "number"],
+  ["audit_hash", "text"]
 ]
 
 export const makeStoreState = ({ sql, update }: StoreDatabase) => {
   const set = update("muster_state", counters, "id")
   return {
     read: Effect.flatMap(
-      sql<StoreState>`SELECT ordinal, sequence, forgotten_generation FROM muster_state`,
+      sql<StoreState>`SELECT ordinal, sequence, forgotten_generation, audit_sequence, audit_hash FROM muster_state`,
       theOnly
     ),
     /** Sets what the numbers were read and counted on to, in one transaction. */
-    write: ({ ordinal, sequence }: Pick<StoreState, "ordinal" | "sequence">) => set([[ordinal, sequence, 1]]),
+    write: ({ audit_hash, audit_sequence, ordinal, sequence }: Omit<StoreState, "forgotten_generation">) =>
+      set([[ordinal, sequence, audit_sequence, audit_hash, 1]]),
     forgetGeneration: (generation: number): Effect.Effect<void, SqlError.SqlError> =>
       Effect.asVoid(
         sql`UPDATE muster_state SET forgotten_generation = ${generation}

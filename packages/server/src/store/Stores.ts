@@ -2,10 +2,15 @@
  * From the value of `--store` to the store that it names.
  */
 import { FleetStore, MemoryFleetStore } from "@muster/core/fleet"
-import { Effect, Layer, Redacted } from "effect"
+import { Context, Effect, Layer, Redacted } from "effect"
+import { AuditLog } from "../access/AuditLog.ts"
+import { auditedMemory } from "../access/MemoryAuditLog.ts"
+import { makeMemoryTokenStore } from "../access/MemoryTokenStore.ts"
+import { TokenStore } from "../access/TokenStore.ts"
 import { WrongUsage } from "../WrongUsage.ts"
 import type { CannotOpenStore } from "./CannotOpenStore.ts"
 import { isPostgresUrl, parsePostgresUrl } from "./PostgresUrl.ts"
+import type { StoreServices } from "./SqlStores.ts"
 
 /** The name of the store that forgets everything when the process ends. */
 export const memoryStore = "memory"
@@ -14,7 +19,7 @@ export const memoryStore = "memory"
 export const defaultStore = ".muster/fleet.db"
 
 /**
- * The store that `spec` names: `memory`, which forgets with the process, a `postgres://` URL, or the path of a file.
+ * The store that `spec` names, with what else is kept there: `memory`, which forgets with the process, a `postgres://` URL, or the path of a file.
  * Building the layer fails with {@link WrongUsage} where it names none, and with {@link CannotOpenStore} where it
  * cannot be opened.
  *
@@ -29,12 +34,12 @@ export const defaultStore = ".muster/fleet.db"
  * )
  * ```
  */
-export const storeLayer = (spec: string): Layer.Layer<FleetStore, WrongUsage | CannotOpenStore> =>
+export const storeLayer = (spec: string): Layer.Layer<StoreServices, WrongUsage | CannotOpenStore> =>
   Layer.unwrap(
     Effect.map(storeKind(spec), (kind) => {
       switch (kind) {
         case "memory":
-          return MemoryFleetStore.layer
+          return memoryStoreLayer
         case "postgres":
           return postgresStoreLayer(spec)
         case "file":
@@ -61,6 +66,16 @@ export const shownStore = (spec: string): Effect.Effect<string, CannotOpenStore>
     ? Effect.map(parsePostgresUrl(Redacted.make(spec)), ({ withoutPassword }) => withoutPassword(spec))
     : Effect.succeed(spec)
 
+const memoryStoreLayer: Layer.Layer<StoreServices> = Layer.effectContext(
+  Effect.map(MemoryFleetStore.make, (fleetStore) => {
+    const { auditLog, store } = auditedMemory(fleetStore)
+    return Context.make(FleetStore, store).pipe(
+      Context.add(TokenStore, makeMemoryTokenStore()),
+      Context.add(AuditLog, auditLog)
+    )
+  })
+)
+
 // What a command does not need, or a store, is not loaded: both take a while.
 const sqliteStoreLayer = (path: string) =>
   Layer.unwrap(
@@ -71,8 +86,7 @@ const sqliteStoreLayer = (path: string) =>
   )
 
 const postgresStoreLayer = (spec: string) =>
-  Layer.effect(
-    FleetStore,
+  Layer.effectContext(
     Effect.flatMap(
       Effect.promise(() => import("./PostgresStore.ts")),
       ({ openPostgresStore }) => openPostgresStore(Redacted.make(spec))

@@ -49,6 +49,7 @@ type Rest = Pick<
   | "notBefore"
   | "lastError"
   | "lastEvent"
+  | "owner"
   | "trace"
   | "leaseTtl"
   | "told"
@@ -75,6 +76,7 @@ const toRest = (record: WorkerRecord): string => {
     notBefore: record.notBefore,
     lastError: record.lastError,
     lastEvent: record.lastEvent,
+    owner: record.owner,
     trace: record.trace,
     leaseTtl: record.leaseTtl,
     told: record.told
@@ -163,6 +165,7 @@ const fromRow = (row: WorkerRow): KeptRecord => {
       notBefore: rest.notBefore,
       lastError: rest.lastError,
       lastEvent: rest.lastEvent,
+      owner: rest.owner,
       trace: rest.trace,
       leaseTtl: rest.leaseTtl,
       leaseExpiresAt: row.lease_expires_at ?? undefined,

@@ -50,6 +50,7 @@ export const record = (name: string, fields: Partial<WorkerRecord> = {}): Worker
   notBefore: undefined,
   lastError: undefined,
   lastEvent: undefined,
+  owner: undefined,
   trace: undefined,
   leaseTtl: undefined,
   leaseExpiresAt: undefined,
@@ -86,6 +87,7 @@ export const fullRecord = (name: string, fields: Partial<WorkerRecord> = {}): Wo
       at: 1_800_000_000_010
     },
     lastEvent: { source: "//cluster-1/'pool'", occurredAt: 1_800_000_000_011.5 },
+    owner: "a3f1'--",
     trace: `00-${"0af7".repeat(8)}-${"b7ad".repeat(4)}-01`,
     leaseTtl: 12,
     leaseExpiresAt: 1_800_000_000_013,

@@ -1,0 +1,82 @@
+/**
+ * Whose request it is, and whether they may make it: before anything of it is read.
+ */
+import { CurrentActor, Fleet } from "@muster/core/fleet"
+import { Effect, Layer, Option, Redacted } from "effect"
+import { HttpServerRequest } from "effect/http"
+import { Access } from "../access/Access.ts"
+import { anonymous, Caller, toActor } from "../access/Caller.ts"
+import { allows, permissionOf } from "../access/Permission.ts"
+import { Authentication } from "./Authentication.ts"
+import { clientAddress, TrustedProxies } from "./ClientAddress.ts"
+import { credentialOf, isFromElsewhere, isMisdirected } from "./Credentials.ts"
+import { storeUnavailable } from "./FleetProblems.ts"
+import { forbidden, Unauthenticated } from "./Problems.ts"
+
+type Request = HttpServerRequest.HttpServerRequest
+
+const isLook = ({ method }: Request): boolean => method === "GET" || method === "HEAD" || method === "OPTIONS"
+
+export const AuthenticationLive = Layer.effect(
+  Authentication,
+  Effect.gen(function* () {
+    const access = yield* Access
+    const fleet = yield* Fleet
+    const proxies = yield* TrustedProxies
+
+    /** Who it is, where authentication is on. */
+    const identify = Effect.fnUntraced(function* (request: Request) {
+      const presented = credentialOf(request)
+      if (Option.isNone(presented)) return yield* unauthenticated("This service asks for a token.")
+      const { isCookie, value } = presented.value
+      if (isCookie && !isLook(request) && isFromElsewhere(request)) return yield* fromElsewhere
+      const identity = yield* Effect.mapError(access.identify(Redacted.value(value)), (error) =>
+        storeUnavailable(error)
+      )
+      return identity ?? (yield* unauthenticated("The token is not known here, was revoked, or is over."))
+    })
+
+    /** Everybody who is on this machine, but no page that a browser on it shows. */
+    const admitAll = (request: Request) => {
+      if (isMisdirected(request)) return misdirected
+      return isLook(request) || !isFromElsewhere(request) ? Effect.succeed(anonymous) : fromElsewhere
+    }
+
+    return Authentication.of((handler, { endpoint }) =>
+      Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) => {
+        const address = clientAddress(request, proxies)
+        const permission = permissionOf(endpoint.identifier)
+        const identified =
+          permission === "public"
+            ? Effect.succeed(anonymous)
+            : access.isOn
+              ? identify(request)
+              : admitAll(request)
+        return Effect.flatMap(identified, (identity) => {
+          const caller = { ...identity, address }
+          const actor = toActor(caller)
+          const asCaller = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+            effect.pipe(Effect.provideService(Caller, caller), Effect.provideService(CurrentActor, actor))
+          const noted = Effect.ignore(fleet.audit(endpoint.identifier, "refused"))
+          const refused = Effect.fail(forbidden(`This needs more than the role ${actor.role}.`))
+          return asCaller(
+            Effect.andThen(
+              allows(identity, permission) ? Effect.void : Effect.andThen(noted, refused),
+              handler
+            )
+          )
+        })
+      })
+    )
+  })
+)
+
+const unauthenticated = (detail: string) => Effect.fail(new Unauthenticated({ detail }))
+
+const fromElsewhere = Effect.fail(forbidden("A page of another site may not do this."))
+
+const misdirected = Effect.fail(
+  forbidden(
+    "Without authentication this service answers only to the names of the machine it runs on, such as localhost."
+  )
+)
