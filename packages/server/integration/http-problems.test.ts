@@ -41,8 +41,17 @@ describe("what is not there", () => {
     "/v1/workers/a/b",
     "/v1/workers/x/heartbeats",
     "/v1/dead-letter",
-    "/V1/workers"
+    "/V1/workers",
+    "//v1/workers",
+    "/v1//workers",
+    "/v1/overview/"
   ])("answers 404 for %s", async (path) => assertProblem(await service.fetch(path), 404, "not-found"))
+
+  it("answers 404 for a worker, however long the id that is none", async () => {
+    const answer = await service.fetch(`/v1/workers/${"%C3%A9".repeat(2000)}`)
+    assertProblem(answer, 404, "unknown-worker")
+    assert.lengthOf(answer.json.workerId, 253)
+  })
 
   it.each([
     ["PUT", "/v1/workers", "POST, GET, HEAD, OPTIONS"],

@@ -13,6 +13,8 @@ export const HttpLimits = {
   lineBytes: 1024 * 1024,
   /** Bytes of one line of an export: the largest worker with every character escaped, and what stands beside it. */
   exportLineBytes: 4 * 1024 * 1024,
+  /** Bytes of a request's first line and headers together. */
+  headerBytes: 16 * 1024,
   /** Seconds until a body that is not streamed must be there. */
   bodySeconds: 30,
   /** Longest `Prefer: wait`, in seconds; a longer one is cut to it. */

@@ -71,8 +71,14 @@ export const startHttpService = Effect.fnUntraced(function* ({
   const context = yield* HttpRouter.serve(Routes, {
     disableLogger: true,
     disableListenLog: true,
-    // The longest worker id, each of its characters percent-encoded.
-    routerConfig: { maxParamLength: 253 * 3, caseSensitive: true }
+    routerConfig: {
+      caseSensitive: true,
+      // One address for one thing: `//v1/workers` would get past whoever admits callers by their path.
+      ignoreDuplicateSlashes: false,
+      ignoreTrailingSlash: false,
+      // Whatever a request's first line has room for is an id, be it of no worker.
+      maxParamLength: HttpLimits.headerBytes
+    }
   }).pipe(
     Layer.provide(Layer.succeed(TrustedProxies, limits.trustedProxies)),
     Layer.provideMerge(
@@ -97,6 +103,7 @@ const makeServer = (): Server => {
   const server = createServer({
     // A stream of NDJSON may take as long as it wants to; other bodies have a limit of their own.
     requestTimeout: 0,
+    maxHeaderSize: HttpLimits.headerBytes,
     headersTimeout: 60_000,
     keepAliveTimeout: 10_000
   })
