@@ -91,7 +91,7 @@ export class Service extends Muster {
     const { args = [] } = options
     const port = args.includes("--port") ? [] : ["--port", "0"]
     const service = new Service(["serve", ...port, ...args], options)
-    const [, url = ""] = await service.printed(/listens on (http:\/\/[^\s"]+)/)
+    const [, url = ""] = await service.printed(/listens on (https?:\/\/[^\s"]+)/)
     service.url = url
     return service
   }

@@ -7,9 +7,11 @@ import { Duration, Effect, Option, Schema } from "effect"
 import { type AccessSettings, resolveAccess } from "./access/AccessSettings.ts"
 import { resolveFleetOptions } from "./FleetSettings.ts"
 import { type LimitSettings, resolveLimits } from "./LimitSettings.ts"
+import { resolveTls } from "./http/TlsSettings.ts"
 import { type PolicySettings, resolvePolicies } from "./PolicySettings.ts"
 import { defaultScheduler } from "./Schedulers.ts"
 import { defaultStore } from "./store/Stores.ts"
+import type { TlsFiles } from "./tls/TlsFiles.ts"
 import { positiveDuration, read, type Variable, variable } from "./Variables.ts"
 import type { WrongUsage } from "./WrongUsage.ts"
 
@@ -17,6 +19,8 @@ export interface ServeSettings {
   readonly host: string
   /** 0: any that is free. */
   readonly port: number
+  /** Of HTTPS; `undefined`: HTTP. */
+  readonly tls: TlsFiles | undefined
   readonly scheduler: string
   /** Of the scheduler `slurm`, where it was given. */
   readonly slurmConf: string | undefined
@@ -96,6 +100,7 @@ export const resolveSettings = Effect.fnUntraced(function* (
   const settings: ServeSettings = {
     host,
     port: yield* over(flags.port, serviceVariables.port),
+    tls: (yield* resolveTls)?.files,
     scheduler: yield* over(flags.scheduler, serviceVariables.scheduler),
     slurmConf: Option.getOrUndefined(flags.slurmConf ?? Option.none()),
     store: yield* over(flags.store, serviceVariables.store),

@@ -20,7 +20,7 @@ import { memoryStore, shownStore, storeLayer } from "./store/Stores.ts"
 import type { StoreServices } from "./store/SqlStores.ts"
 import { Termination } from "./Termination.ts"
 import { version } from "./version.ts"
-import { type WrongUsage, wrongConfigurationIsUsage } from "./WrongUsage.ts"
+import { WrongUsage, wrongConfigurationIsUsage } from "./WrongUsage.ts"
 
 /** What stands below the service. */
 export interface Foundation {
@@ -41,7 +41,9 @@ export const runService = Effect.fnUntraced(function* (
   yield* Effect.gen(function* () {
     const services = yield* Layer.buildWithScope(servicesLayer(settings, foundation), scope)
     yield* Effect.gen(function* () {
-      const http = yield* startHttpService(settings)
+      const http = yield* startHttpService(settings).pipe(
+        Effect.catchTag("InvalidTlsFiles", ({ message }) => Effect.fail(new WrongUsage({ message })))
+      )
       yield* announce(settings, http.url)
       const signal = yield* requested
       yield* Effect.logInfo(`Received ${signal}; stopping`)

@@ -4,6 +4,7 @@
  */
 import { Clock, Context, Duration, Effect, Option, Predicate, Runtime, Schema, Stream } from "effect"
 import type { HttpClientError, HttpClientResponse } from "effect/http"
+import { tlsFailure } from "./TlsFailure.ts"
 
 /** The service could not be reached, or answered nothing that helps. */
 export class ServiceUnavailable extends Schema.TaggedError<ServiceUnavailable>(
@@ -139,18 +140,33 @@ export const noAnswer = (address: string, waited = patience) =>
     retryable: true
   })
 
-export const unreachable = (address: string) => (error: HttpClientError.HttpClientError) =>
-  new ServiceUnavailable({
-    message: `No Muster service answers at ${address}: ${rootCause(error.reason)}. Start one with "muster serve", or say with --server where it is.`,
+export const unreachable = (address: string) => (error: HttpClientError.HttpClientError) => {
+  const cause = rootCause(error.reason)
+  const failure = tlsFailure(cause)
+  if (failure !== undefined) {
+    return new ServiceUnavailable({
+      message: `The service at ${address} cannot be spoken to: ${failure}.`,
+      retryable: false
+    })
+  }
+  const reason = cause instanceof Error && cause.message !== "" ? cause.message : String(cause)
+  const told = address.startsWith("https:") && wasClosed(cause) ? closedEarly : reason
+  return new ServiceUnavailable({
+    message: `No Muster service answers at ${address}: ${told}. Start one with "muster serve", or say with --server where it is.`,
     retryable: true
   })
+}
+
+/** A service that has an unknown certificate before it says no word, but closes the connection. */
+const closedEarly =
+  "it closed the connection. Where it asks who is calling, MUSTER_CLIENT_CERT has to be signed by a CA that it knows"
+
+const wasClosed = (cause: unknown): boolean =>
+  Predicate.hasProperty(cause, "code") && (cause.code === "UND_ERR_SOCKET" || cause.code === "ECONNRESET")
 
 /** The innermost reason, which is the one that names address and cause (`connect ECONNREFUSED 127.0.0.1:7070`). */
-const rootCause = (error: unknown): string => {
-  if (Predicate.hasProperty(error, "code") && error.code === "ERR_SSL_WRONG_VERSION_NUMBER") {
-    return "it does not speak TLS, so its address begins with http:// rather than https://"
-  }
+const rootCause = (error: unknown): unknown => {
   if (Predicate.hasProperty(error, "cause") && error.cause !== undefined) return rootCause(error.cause)
   if (error instanceof AggregateError && error.errors.length > 0) return rootCause(error.errors[0])
-  return error instanceof Error && error.message !== "" ? error.message : String(error)
+  return error
 }

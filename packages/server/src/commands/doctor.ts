@@ -2,13 +2,15 @@
  * `muster doctor`: what is wrong with the service here, or with what it would be, and what to do about it.
  */
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
-import { Cause, Console, Effect, Option } from "effect"
+import { Cause, Console, Effect, Layer, Option } from "effect"
 import { Command, Flag } from "effect/cli"
 import type { HttpClient } from "effect/http"
 import { parseAddress } from "../client/ServiceAddress.ts"
+import { ownServiceHttpClient, serviceHttpClient } from "../client/ServiceHttpClient.ts"
 import { inspectConfiguration } from "../configuration/Configuration.ts"
 import { type Check, checksFor, type Situation } from "../doctor/Checks.ts"
 import { type Finding, problem } from "../doctor/Finding.ts"
+import { resolveTls, tlsVariables } from "../http/TlsSettings.ts"
 import { canRedraw, drawLine } from "../ProgressLine.ts"
 import { NotAllDone } from "../NotAllDone.ts"
 import { type ServeFlags, serviceVariables } from "../ServeSettings.ts"
@@ -35,9 +37,9 @@ const valueOf = <A>(flag: Option.Option<A>, variable: Variable<A>): Effect.Effec
   })
 
 /** Where a service on this machine is asked that listens on `host`. */
-const addressOf = (host: string, port: number): string => {
+const addressOf = (host: string, port: number, isEncrypted: boolean): string => {
   const reachable = host === "0.0.0.0" || host === "::" ? "127.0.0.1" : host
-  return `http://${reachable.includes(":") ? `[${reachable}]` : reachable}:${port}`
+  return `${isEncrypted ? "https" : "http"}://${reachable.includes(":") ? `[${reachable}]` : reachable}:${port}`
 }
 
 const situationOf = Effect.fnUntraced(function* (flags: ServeFlags, server: Option.Option<string>) {
@@ -46,7 +48,9 @@ const situationOf = Effect.fnUntraced(function* (flags: ServeFlags, server: Opti
   const situation: Situation = {
     host,
     port,
-    address: Option.isSome(server) ? yield* parseAddress(server.value) : addressOf(host, port),
+    address: Option.isSome(server)
+      ? yield* parseAddress(server.value)
+      : addressOf(host, port, (yield* valueOf(Option.none(), tlsVariables.cert)) !== undefined),
     isLocal: Option.isNone(server),
     store: yield* valueOf(flags.store, serviceVariables.store),
     scheduler: yield* valueOf(flags.scheduler, serviceVariables.scheduler),
@@ -121,8 +125,16 @@ const run = Effect.fnUntraced(function* (flags: Command.Command.Config.Infer<typ
   }
 })
 
+/** Certificates that cannot be used have been told with the configuration; what needs none goes on. */
+const httpClient = (server: Option.Option<string>) =>
+  Layer.unwrap(
+    Effect.map(resolveTls, (tls) =>
+      tls === undefined || Option.isSome(server) ? serviceHttpClient : ownServiceHttpClient(tls)
+    )
+  ).pipe(Layer.catch(() => NodeHttpClient.layerUndici))
+
 export const doctor = Command.make("doctor", parameters, (flags) =>
-  run(flags).pipe(Effect.provide(NodeHttpClient.layerUndici))
+  run(flags).pipe(Effect.provide(httpClient(flags.server)))
 ).pipe(
   Command.withDescription(
     "Looks at the machine, the configuration, the store, the scheduler and the service that runs here, if one does, and " +

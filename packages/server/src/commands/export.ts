@@ -1,13 +1,13 @@
 /**
  * `muster export`: what is wanted of every worker, as NDJSON that `muster import` takes.
  */
-import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import { FleetStore } from "@muster/core/fleet"
 import { Console, Effect, FileSystem, Option, Stdio, Stream } from "effect"
 import { Command, Flag } from "effect/cli"
 import type { HttpClient } from "effect/http"
 import type { ServiceUnavailable } from "../client/ServiceAnswer.ts"
 import { serviceAddress } from "../client/ServiceAddress.ts"
+import { serviceHttpClient } from "../client/ServiceHttpClient.ts"
 import { getExport } from "../export/ExportClient.ts"
 import { ExportFrame } from "../export/ExportFrame.ts"
 import { exportFleet, storeSource } from "../export/FleetExport.ts"
@@ -137,7 +137,7 @@ const run = Effect.fnUntraced(function* (flags: Flags) {
 })
 
 export const exportCommand = Command.make("export", parameters, (flags) =>
-  Effect.scoped(run(flags)).pipe(Effect.provide(NodeHttpClient.layerUndici))
+  Effect.scoped(run(flags)).pipe(Effect.provide(serviceHttpClient))
 ).pipe(
   Command.withDescription(
     "Writes what is wanted of every worker as NDJSON, for a backup or to move: muster import takes it. The last line says " +

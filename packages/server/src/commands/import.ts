@@ -1,10 +1,10 @@
 /**
  * `muster import FILE`: gives a running service what `muster export` has written.
  */
-import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import { Effect, Layer, Option } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import { serviceAddress } from "../client/ServiceAddress.ts"
+import { serviceHttpClient } from "../client/ServiceHttpClient.ts"
 import { importFile } from "../export/ImportFile.ts"
 import { wrongConfigurationIsUsage } from "../WrongUsage.ts"
 import { configuration } from "./registration.ts"
@@ -43,9 +43,7 @@ export const importCommand = Command.make(
       json
     }).pipe(
       Effect.scoped,
-      Effect.provide(
-        Layer.merge(NodeHttpClient.layerUndici, wrongConfigurationIsUsage(configuration(undefined)))
-      )
+      Effect.provide(Layer.merge(serviceHttpClient, wrongConfigurationIsUsage(configuration(undefined))))
     )
   })
 ).pipe(

@@ -1,7 +1,6 @@
 /**
  * `muster register FILE`: registers every worker of a file.
  */
-import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import { type Duration, Effect, Layer, Option } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import { parseDuration } from "../DurationText.ts"
@@ -9,6 +8,7 @@ import { parseMappings } from "../fleetfile/CsvColumns.ts"
 import { formats } from "../fleetfile/Format.ts"
 import { registerDirectly } from "../register/Direct.ts"
 import { parseAddress } from "../client/ServiceAddress.ts"
+import { serviceHttpClient } from "../client/ServiceHttpClient.ts"
 import { registerFile } from "../register/RegisterFile.ts"
 import { registerThroughService } from "../register/ThroughService.ts"
 import { defaultScheduler, slurmConfDescription } from "../Schedulers.ts"
@@ -131,9 +131,7 @@ const runThroughService = Effect.fnUntraced(function* (flags: Flags, server: str
     waits: wait !== undefined
   }
   yield* registerFile(options, registerThroughService({ address, wait })).pipe(
-    Effect.provide(
-      Layer.merge(NodeHttpClient.layerUndici, wrongConfigurationIsUsage(configuration(undefined)))
-    )
+    Effect.provide(Layer.merge(serviceHttpClient, wrongConfigurationIsUsage(configuration(undefined))))
   )
 })
 

@@ -1,11 +1,11 @@
 /**
  * What the commands share that speak to a running service: its flags, and its client.
  */
-import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import { Effect, Layer, type Option } from "effect"
 import { Flag } from "effect/cli"
 import { MusterClient } from "../client/MusterClient.ts"
 import { defaultAddress, serviceAddress } from "../client/ServiceAddress.ts"
+import { serviceHttpClient } from "../client/ServiceHttpClient.ts"
 
 export const serverFlag = Flag.String("server").pipe(
   Flag.withMetavar("URL"),
@@ -17,6 +17,4 @@ export const serverFlag = Flag.String("server").pipe(
 
 /** The client of the service that `--server` names. */
 export const serviceLayer = (server: Option.Option<string>) =>
-  Layer.unwrap(Effect.map(serviceAddress(server), MusterClient.layer)).pipe(
-    Layer.provide(NodeHttpClient.layerUndici)
-  )
+  Layer.unwrap(Effect.map(serviceAddress(server), MusterClient.layer)).pipe(Layer.provide(serviceHttpClient))

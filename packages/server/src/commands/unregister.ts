@@ -1,11 +1,11 @@
 /**
  * `muster unregister ID…`: tells the scheduler, or a running service, that workers are gone.
  */
-import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import { type WorkerId, WorkerRegistration } from "@muster/core"
 import { Console, Effect, Option } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import { parseAddress } from "../client/ServiceAddress.ts"
+import { serviceHttpClient } from "../client/ServiceHttpClient.ts"
 import { deleteWorker } from "../register/MusterService.ts"
 import { NotAllDone } from "../NotAllDone.ts"
 import { slurmConfDescription } from "../Schedulers.ts"
@@ -103,7 +103,7 @@ const throughService = Effect.fnUntraced(function* (
         Effect.catch(failed(id))
       ),
     { concurrency: 10 }
-  ).pipe(Effect.provide(NodeHttpClient.layerUndici))
+  ).pipe(Effect.provide(serviceHttpClient))
 })
 
 export const unregister = Command.make(

@@ -5,8 +5,10 @@
 import { RegistrationConfig } from "@muster/core"
 import { Effect, Layer, Option } from "effect"
 import { serverVariable, serviceAddress } from "../client/ServiceAddress.ts"
+import { clientTlsVariables, resolveClientTls } from "../client/ServiceHttpClient.ts"
 import { checkRetryDelays, fleetVariables } from "../FleetSettings.ts"
 import { limitVariables } from "../LimitSettings.ts"
+import { resolveTls, tlsVariables } from "../http/TlsSettings.ts"
 import { logLevelVariable } from "../LogLevel.ts"
 import { checkOpenFor, defaultCalls, policyVariables } from "../PolicySettings.ts"
 import { resolveScheduler } from "../Schedulers.ts"
@@ -20,13 +22,16 @@ import { suggestion } from "./Suggestion.ts"
 
 /** The variables, in the order in which they are shown. */
 const groups: ReadonlyArray<{ readonly title: string; readonly variables: ReadonlyArray<AnyVariable> }> = [
-  { title: "Service", variables: [...Object.values(serviceVariables), logLevelVariable] },
+  {
+    title: "Service",
+    variables: [...Object.values(serviceVariables), ...Object.values(tlsVariables), logLevelVariable]
+  },
   { title: "Scheduler", variables: Object.values(schedulerVariables) },
   { title: "Fleet", variables: Object.values(fleetVariables) },
   { title: "Policies", variables: Object.values(policyVariables) },
   { title: "Limits", variables: Object.values(limitVariables) },
   { title: "Registration", variables: registrationVariables },
-  { title: "Commands", variables: [serverVariable] }
+  { title: "Commands", variables: [serverVariable, ...Object.values(clientTlsVariables)] }
 ]
 
 export type Source = "default" | "environment" | "flag"
@@ -143,7 +148,9 @@ const problemsTogether = Effect.fnUntraced(function* (
     ...(yield* messageOf(resolveScheduler(scheduler, { slurmConf }))),
     ...(isFine(serviceVariables.store.name) ? yield* messageOf(storeKind(store)) : []),
     ...(yield* registrationProblems),
-    ...(yield* messageOf(serviceAddress(Option.none())))
+    ...(yield* messageOf(resolveTls)),
+    ...(yield* messageOf(serviceAddress(Option.none()))),
+    ...(yield* messageOf(resolveClientTls))
   ]
   return found.map((message) => withoutSecrets(message))
 })

@@ -1,7 +1,7 @@
 /**
  * What `muster doctor` asks a service that runs: how it is, which version it has, how its scheduler is, and its clock.
  */
-import { Clock, Effect, Option, Schema, Stream } from "effect"
+import { Clock, Effect, Option, Result, Schema, Stream } from "effect"
 import { HttpClient } from "effect/http"
 import { bounded, type ServiceUnavailable, unreachable } from "../client/ServiceAnswer.ts"
 import { version } from "../version.ts"
@@ -63,10 +63,13 @@ const decodeScheduler = decode(Scheduler)
 export const checkService = Effect.fnUntraced(function* (
   address: string
 ): Effect.fn.Return<ReadonlyArray<Finding> | undefined, never, HttpClient.HttpClient> {
-  const answer = yield* Effect.option(get(address, "/healthz"))
-  if (Option.isNone(answer)) return undefined
-  const health = decodeHealth(answer.value.body)
-  if (answer.value.status !== 200 || Option.isNone(health)) {
+  const answer = yield* Effect.result(get(address, "/healthz"))
+  if (Result.isFailure(answer)) {
+    const { message, retryable } = answer.failure
+    return retryable ? undefined : [problem(message.replace(/\.$/, ""), "Look at the certificates.")]
+  }
+  const health = decodeHealth(answer.success.body)
+  if (answer.success.status !== 200 || Option.isNone(health)) {
     return [
       problem(
         `what answers at ${address} is no Muster service`,
@@ -75,7 +78,7 @@ export const checkService = Effect.fnUntraced(function* (
     ]
   }
   const ready = yield* Effect.option(get(address, "/readyz"))
-  const { clockDifference } = answer.value
+  const { clockDifference } = answer.success
   return [
     versionFinding(address, health.value.version),
     readyFinding(ready),

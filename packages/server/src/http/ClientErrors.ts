@@ -1,6 +1,7 @@
 /**
  * Requests that Node's parser refuses never reach a route. They too are answered with a problem document, and the
  * connection is closed, since what follows on it cannot be understood. So is one with too many requests at once.
+ * Where TLS failed, or the connection itself, there is nobody to answer.
  */
 import { Predicate } from "effect"
 import type { Server, ServerResponse } from "node:http"
@@ -34,7 +35,7 @@ export const answerClientErrors = (server: Server): void => {
   server.on("clientError", (error, socket) => {
     const code = Predicate.hasProperty(error, "code") && Predicate.isString(error.code) ? error.code : ""
     const isNext = canAnswer(unanswered.get(socket))
-    if (code === "ECONNRESET" || !socket.writable || !isNext) return socket.destroy()
+    if (!isOfHttp(code) || !socket.writable || !isNext) return socket.destroy()
     const [name, status, title] = problems.get(code) ?? malformed
     const body = JSON.stringify({ type: `urn:muster:problem:${name}`, status, title })
     socket.end(
@@ -43,6 +44,8 @@ export const answerClientErrors = (server: Server): void => {
     )
   })
 }
+
+const isOfHttp = (code: string): boolean => code.startsWith("HPE_") || code.startsWith("ERR_HTTP_")
 
 /** Whether what is written now is the answer to what was refused, and not a part of another answer or in its place. */
 const canAnswer = (unanswered: ReadonlySet<ServerResponse> = new Set()): boolean =>

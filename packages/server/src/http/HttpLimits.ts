@@ -17,6 +17,8 @@ export const HttpLimits = {
   headerBytes: 16 * 1024,
   /** Seconds until a body that is not streamed must be there. */
   bodySeconds: 30,
+  /** Seconds until a TLS connection must have agreed on its keys. */
+  handshakeSeconds: 10,
   /** Longest `Prefer: wait`, in seconds; a longer one is cut to it. */
   waitSeconds: 60,
   /** Members of a batch that are taken in at the same time. */

@@ -22,6 +22,7 @@ import { Documentation } from "./Documentation.ts"
 import { ErrorResponses } from "./ErrorResponses.ts"
 import { EventsHandlers } from "./EventsHandlers.ts"
 import { HttpLimits } from "./HttpLimits.ts"
+import type { InvalidTlsFiles, TlsFiles } from "../tls/TlsFiles.ts"
 import { OverviewHandlers } from "./OverviewHandlers.ts"
 import { SchedulerHandlers } from "./SchedulerHandlers.ts"
 import { SystemHandlers } from "./SystemHandlers.ts"
@@ -51,6 +52,8 @@ export interface ListenOptions {
   /** How long requests in flight may take to end, once the server is told to stop. */
   readonly shutdownTimeout: Duration.Duration
   readonly limits: LimitSettings
+  /** Of HTTPS; absent: HTTP. */
+  readonly tls?: TlsFiles | undefined
 }
 
 export interface HttpService {
@@ -64,10 +67,11 @@ export const startHttpService = Effect.fnUntraced(function* ({
   host,
   limits,
   port,
-  shutdownTimeout
+  shutdownTimeout,
+  tls
 }: ListenOptions) {
-  const server = makeServer()
   const scope = yield* Scope.make()
+  const { closeHandshakes, server } = yield* Scope.provide(makeServer(tls), scope)
   const context = yield* HttpRouter.serve(Routes, {
     disableLogger: true,
     disableListenLog: true,
@@ -87,10 +91,15 @@ export const startHttpService = Effect.fnUntraced(function* ({
     Layer.buildWithScope(scope),
     Effect.mapError(({ cause }) => CannotListen.from(host, port, cause))
   )
-  const closeConnections = Effect.sync(() => server.closeAllConnections())
+  const closeConnections = Effect.sync(() => {
+    server.closeAllConnections()
+    closeHandshakes()
+  })
+  const address = HttpServer.formatAddress(Context.get(context, HttpServer.HttpServer).address)
   const service: HttpService = {
-    url: HttpServer.formatAddress(Context.get(context, HttpServer.HttpServer).address),
+    url: tls === undefined ? address : address.replace(/^http:/, "https:"),
     stop: Effect.gen(function* () {
+      closeHandshakes()
       const late = yield* Effect.forkChild(Effect.andThen(Effect.sleep(shutdownTimeout), closeConnections))
       yield* Scope.close(scope, Exit.void)
       yield* Fiber.interrupt(late)
@@ -99,14 +108,34 @@ export const startHttpService = Effect.fnUntraced(function* ({
   return service
 })
 
-const makeServer = (): Server => {
-  const server = createServer({
-    // A stream of NDJSON may take as long as it wants to; other bodies have a limit of their own.
-    requestTimeout: 0,
-    maxHeaderSize: HttpLimits.headerBytes,
-    headersTimeout: 60_000,
-    keepAliveTimeout: 10_000
-  })
+const serverOptions = {
+  // A stream of NDJSON may take as long as it wants to; other bodies have a limit of their own.
+  requestTimeout: 0,
+  maxHeaderSize: HttpLimits.headerBytes,
+  headersTimeout: 60_000,
+  keepAliveTimeout: 10_000
+}
+
+const makeServer = Effect.fnUntraced(function* (
+  tls: TlsFiles | undefined
+): Effect.fn.Return<
+  { readonly server: Server; readonly closeHandshakes: () => void },
+  InvalidTlsFiles,
+  Scope.Scope
+> {
+  if (tls === undefined) {
+    const server = createServer(serverOptions)
+    prepare(server)
+    return { server, closeHandshakes: () => {} }
+  }
+  const { makeHttpsServer } = yield* Effect.promise(() => import("./HttpsServer.ts"))
+  const https = yield* makeHttpsServer(tls, serverOptions)
+  prepare(https.server)
+  return https
+})
+
+/** What the server has for every connection, encrypted or not. */
+const prepare = (server: Server): void => {
   server.timeout = HttpLimits.idleSeconds * 1000
   // Node closes the connections that are idle when it stops listening, but not those that become idle afterwards.
   server.on("request", (_, response) => {
@@ -115,5 +144,4 @@ const makeServer = (): Server => {
     })
   })
   answerClientErrors(server)
-  return server
 }
