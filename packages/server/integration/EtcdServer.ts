@@ -44,12 +44,20 @@ export type EtcdAnswer = any
 /** Flags of etcd, without their dashes. */
 type Settings = Readonly<Record<string, string>>
 
-/** With `tls` it makes itself a certificate. */
+interface Tls {
+  /** It makes itself a certificate, unless the settings name one. */
+  readonly tls?: boolean
+  /** Default: any that is free. */
+  readonly tlsPort?: number
+}
+
 export const startEtcd = (
   settings: Settings = {},
-  { tls = false }: { readonly tls?: boolean } = {}
+  { tls = false, tlsPort }: Tls = {}
 ): Effect.Effect<EtcdServer, never, Scope.Scope> =>
-  Effect.flatMap(freePort, (peerPort) => startMember([peerPort], peerPort, settings, tls))
+  Effect.flatMap(freePort, (peerPort) =>
+    startMember([peerPort], peerPort, settings, tls ? (tlsPort ?? 0) : undefined)
+  )
 
 /** So many that are one. */
 export const startEtcdCluster = (
@@ -58,7 +66,7 @@ export const startEtcdCluster = (
   Effect.gen(function* () {
     const peerPorts = yield* Effect.replicateEffect(freePort, size)
     // None answers before most of them are there.
-    return yield* Effect.forEach(peerPorts, (peerPort) => startMember(peerPorts, peerPort, {}, false), {
+    return yield* Effect.forEach(peerPorts, (peerPort) => startMember(peerPorts, peerPort, {}, undefined), {
       concurrency: "unbounded"
     })
   })
@@ -67,7 +75,8 @@ const startMember = (
   peerPorts: ReadonlyArray<number>,
   peerPort: number,
   settings: Settings,
-  tls: boolean
+  /** 0: any that is free; `undefined`: no TLS. */
+  wantedTlsPort: number | undefined
 ): Effect.Effect<EtcdServer, never, Scope.Scope> =>
   Effect.gen(function* () {
     const root = yield* Effect.acquireRelease(
@@ -76,7 +85,8 @@ const startMember = (
     )
     const port = yield* freePort
     const data = join(root, "data")
-    const tlsPort = yield* freePort
+    const tls = wantedTlsPort !== undefined
+    const tlsPort = wantedTlsPort === undefined || wantedTlsPort === 0 ? yield* freePort : wantedTlsPort
     const url = `http://127.0.0.1:${port}`
     const peerUrlOf = (port: number) => `http://127.0.0.1:${port}`
     let child: ChildProcess | undefined

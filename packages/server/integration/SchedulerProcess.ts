@@ -17,7 +17,7 @@ export class Scheduler extends Muster {
   static async start(flags: ReadonlyArray<string>, options: RunOptions = {}): Promise<Scheduler> {
     const port = flags.includes("--port") ? [] : ["--port", "0"]
     const scheduler = new Scheduler(["scheduler", ...port, ...flags], { cwd: folder, ...options })
-    const [, url = ""] = await scheduler.printed(/listens on (grpc:\/\/[^\s"]+)/)
+    const [, url = ""] = await scheduler.printed(/listens on (grpcs?:\/\/[^\s"]+)/)
     scheduler.url = url
     return scheduler
   }

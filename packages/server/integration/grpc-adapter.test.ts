@@ -8,10 +8,6 @@ import {
 } from "@grpc/grpc-js"
 import { RegistrationConfig, SchedulerPort, type Worker as WorkerType, Worker } from "@muster/core"
 import { Deferred, Duration, Effect, Fiber, Layer, Option, Result, Schedule, Stream } from "effect"
-import { spawnSync } from "node:child_process"
-import { mkdtempSync, readFileSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
 import { type GrpcOptions, layer } from "@muster/server/schedulers/Grpc"
 import type {
   GetRequest,
@@ -24,6 +20,7 @@ import type {
   RegisterResponse
 } from "../src/schedulers/generated/muster/scheduler/v1/scheduler.ts"
 import { toHeldMessage } from "../src/schedulers/grpc/WorkerMessage.ts"
+import { Authority, hasOpenssl, whyNoOpenssl } from "./Certificates.ts"
 import { rawScheduler } from "./RawScheduler.ts"
 
 type Register = handleUnaryCall<RegisterRequest, RegisterResponse>
@@ -354,31 +351,11 @@ describe("the gRPC adapter", () => {
       }).pipe(Effect.scoped, Effect.runPromise))
   })
 
-  const hasOpenssl = spawnSync("openssl", ["version"]).status === 0
-  describe.skipIf(!hasOpenssl)(`TLS${hasOpenssl ? "" : " (skipped: openssl is not installed)"}`, () => {
-    const certificates = Effect.acquireRelease(
-      Effect.sync(() => {
-        const folder = mkdtempSync(join(tmpdir(), "muster-tls-"))
-        const openssl = (...args: ReadonlyArray<string>) => {
-          const { status, stderr } = spawnSync("openssl", args, { cwd: folder, encoding: "utf8" })
-          if (status !== 0) throw new Error(stderr)
-        }
-        const request = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2".split(" ")
-        openssl(...request, "-subj", "/CN=test ca", "-keyout", "ca.key", "-out", "ca.pem")
-        for (const name of ["scheduler.test", "client"]) {
-          const signed = ["-CA", "ca.pem", "-CAkey", "ca.key", "-subj", `/CN=${name}`]
-          const names = ["-addext", `subjectAltName=DNS:${name}`]
-          openssl(...request, ...signed, ...names, "-keyout", `${name}.key`, "-out", `${name}.pem`)
-        }
-        const read = (file: string) => readFileSync(join(folder, file), "utf8")
-        const pair = (name: string) => ({ cert: read(`${name}.pem`), key: read(`${name}.key`) })
-        return { folder, ca: read("ca.pem"), server: pair("scheduler.test"), client: pair("client") }
-      }),
-      ({ folder }) => Effect.sync(() => rmSync(folder, { recursive: true }))
-    )
-
+  describe.skipIf(!hasOpenssl)(`TLS${whyNoOpenssl}`, () => {
     const secured = Effect.fnUntraced(function* (checksClients: boolean) {
-      const { ca, client, server } = yield* certificates
+      const authority = new Authority()
+      const ca = authority.pem
+      const [client, server] = [authority.issue().pem, authority.issue({ names: "DNS:scheduler.test" }).pem]
       const pair = { cert_chain: Buffer.from(server.cert), private_key: Buffer.from(server.key) }
       const credentials = ServerCredentials.createSsl(Buffer.from(ca), [pair], checksClients)
       const { port } = yield* rawScheduler({ register: accept }, { credentials })

@@ -8,15 +8,13 @@ import * as Hodei from "@muster/server/schedulers/Hodei"
 import { ConfigProvider, Context, Effect, Layer, Option, Queue, Schema, type Scope, Stream } from "effect"
 import { createServer } from "node:net"
 import { once } from "node:events"
-import { spawnSync } from "node:child_process"
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fromStrings } from "../src/schedulers/hodei/CapabilityStrings.ts"
 import { schedulerLayer } from "../src/Schedulers.ts"
+import { Authority, hasOpenssl, whyNoOpenssl } from "./Certificates.ts"
 import { type HodeiAnswer, HodeiServer, type HodeiServerOptions } from "./hodei/HodeiServer.ts"
-
-const hasOpenssl = spawnSync("openssl", ["version"]).status === 0
 
 type Port = SchedulerPort["Service"]
 
@@ -465,28 +463,16 @@ describe("--scheduler", () => {
   )
 
   it.live.skipIf(!hasOpenssl)(
-    `hodeis:// is encrypted, with a server whose certificate is known${hasOpenssl ? "" : " (skipped: there is no openssl)"}`,
+    `hodeis:// is encrypted, with a server whose certificate is known${whyNoOpenssl}`,
     () =>
       Effect.gen(function* () {
-        const path = yield* folder
-        const [key, certificate] = [join(path, "key.pem"), join(path, "certificate.pem")]
-        const { status, stderr } = spawnSync("openssl", [
-          ..."req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=hodei.test".split(
-            " "
-          ),
-          "-addext",
-          "subjectAltName=DNS:hodei.test",
-          "-keyout",
-          key,
-          "-out",
-          certificate
-        ])
-        assert.strictEqual(status, 0, stderr.toString())
-        const pair = { private_key: readFileSync(key), cert_chain: readFileSync(certificate) }
+        const authority = new Authority()
+        const { cert, key } = authority.issue({ names: "DNS:hodei.test" }).pem
+        const pair = { private_key: Buffer.from(key), cert_chain: Buffer.from(cert) }
         const hodei = yield* HodeiServer.start({ credentials: ServerCredentials.createSsl(null, [pair]) })
         const worker = yield* decode("a")
         const names = { MUSTER_SCHEDULER_SERVER_NAME: "hodei.test" }
-        const trusting = { ...names, MUSTER_SCHEDULER_CA: certificate }
+        const trusting = { ...names, MUSTER_SCHEDULER_CA: authority.ca }
         for (const scheme of ["hodeis", "hodeis+hwp"]) {
           const spec = `${scheme}://${addressOf(hodei)}`
           assert.strictEqual(yield* failure(register(yield* built(spec, names), worker)), "unavailable")

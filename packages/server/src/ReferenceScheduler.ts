@@ -9,7 +9,9 @@ import { serveGrpc } from "./schedulers/grpc/GrpcServer.ts"
 import { CallTally } from "./schedulers/grpc/CallTally.ts"
 import { type Misbehaviour, misbehave } from "./schedulers/grpc/Misbehaviour.ts"
 import { openJournal } from "./schedulers/grpc/SchedulerJournal.ts"
+import { serverTls } from "./schedulers/grpc/ServerTls.ts"
 import { Termination } from "./Termination.ts"
+import type { TlsFiles } from "./tls/TlsFiles.ts"
 import { version } from "./version.ts"
 import { WrongUsage } from "./WrongUsage.ts"
 
@@ -19,6 +21,8 @@ export interface ReferenceSchedulerSettings {
   /** The file that keeps its memory; absent: nothing does. */
   readonly state: string | undefined
   readonly flaws: Misbehaviour
+  /** With a certificate and its key: TLS; with a CA besides: only clients that it has signed. */
+  readonly tls: TlsFiles | undefined
 }
 
 /** Runs until the process is told to end. */
@@ -26,7 +30,8 @@ export const runReferenceScheduler = Effect.fnUntraced(function* ({
   flaws,
   host,
   port,
-  state
+  state,
+  tls
 }: ReferenceSchedulerSettings): Effect.fn.Return<
   void,
   CannotListen | WrongUsage,
@@ -41,12 +46,17 @@ export const runReferenceScheduler = Effect.fnUntraced(function* ({
     new WrongUsage({ message: `--state ${state} cannot be used: ${message}` })
   const journal =
     state === undefined ? undefined : yield* Effect.mapError(openJournal(embedded, state), cannotUse)
+  const credentials =
+    tls && (yield* Effect.mapError(serverTls(tls), ({ message }) => new WrongUsage({ message })))
   const listening = yield* serveGrpc(tally.around(misbehave(journal?.port ?? embedded, flaws)), {
     host,
-    port
+    port,
+    credentials
   })
   if (journal !== undefined) yield* Effect.mapError(journal.begin, cannotUse)
-  yield* Effect.logInfo(`muster scheduler ${version} listens on grpc://${host}:${listening}`).pipe(
+  yield* Effect.logInfo(
+    `muster scheduler ${version} listens on ${tls === undefined ? "grpc" : "grpcs"}://${host}:${listening}`
+  ).pipe(
     Effect.annotateLogs({
       workers: yield* size,
       state: state ?? "none: it forgets when it ends",

@@ -9,6 +9,7 @@ import type { EtcdUser } from "./schedulers/Etcd.ts"
 import type { TlsOptions } from "./schedulers/Grpc.ts"
 import type { InvalidSchedulerOptions } from "./schedulers/InvalidSchedulerOptions.ts"
 import { schedulerVariables } from "./SchedulerVariables.ts"
+import type { TlsFile } from "./tls/TlsFiles.ts"
 import { read, type Variable } from "./Variables.ts"
 import { WrongUsage } from "./WrongUsage.ts"
 
@@ -192,15 +193,16 @@ const parseAddresses = (rest: string, spec: string): Effect.Effect<ReadonlyArray
 }
 
 /** `MUSTER_SCHEDULER_CA`, `_CERT` and `_KEY` name files, PEM; `_SERVER_NAME` is the name in the certificate. */
-const tlsFromVariables = Effect.gen(function* () {
-  const ca = yield* fileOf(schedulerVariables.ca)
-  const cert = yield* fileOf(schedulerVariables.cert)
-  const key = yield* fileOf(schedulerVariables.key)
-  const serverName = yield* read(schedulerVariables.serverName)
-  if ((cert === undefined) !== (key === undefined)) {
-    return yield* new WrongUsage({ message: "MUSTER_SCHEDULER_CERT and MUSTER_SCHEDULER_KEY go together" })
+const tlsFromVariables = Effect.gen(function* (): Effect.fn.Return<TlsOptions, WrongUsage> {
+  const { tlsFilesFrom } = yield* Effect.promise(() => import("./tls/TlsVariables.ts"))
+  const { files } = yield* tlsFilesFrom(schedulerVariables)
+  const pem = (file: TlsFile | undefined) => file && { file: file.path, name: file.name }
+  return {
+    ca: pem(files.ca),
+    cert: pem(files.cert),
+    key: pem(files.key),
+    serverName: yield* read(schedulerVariables.serverName)
   }
-  return { ca, cert, key, serverName } satisfies TlsOptions
 })
 
 /**

@@ -6,6 +6,7 @@ import { Command, Flag } from "effect/cli"
 import { parseAnyDuration } from "../DurationText.ts"
 import { Port } from "./Port.ts"
 import { schedulerStatus } from "./schedulerStatus.ts"
+import { WrongUsage } from "../WrongUsage.ts"
 import { serviceLogger } from "./serviceLogger.ts"
 
 export const defaultSchedulerPort = 7071
@@ -20,6 +21,9 @@ const Rate = Schema.Finite.check(
   Schema.isInt({ expected: rateRule }),
   Schema.isGreaterThanOrEqualTo(1, { expected: rateRule })
 )
+
+const file = (name: string, description: string) =>
+  Flag.String(name).pipe(Flag.withMetavar("FILE"), Flag.withDescription(description), Flag.optional)
 
 const flags = {
   host: Flag.String("host").pipe(
@@ -61,6 +65,12 @@ const flags = {
     ),
     Flag.optional
   ),
+  tlsCert: file("tls-cert", "TLS: a file with its certificate, in PEM; read again when it changes"),
+  tlsKey: file("tls-key", "TLS: a file with the certificate's private key, in PEM"),
+  tlsClientCa: file(
+    "tls-client-ca",
+    "Mutual TLS: a file with the CA, in PEM, that has to have signed the certificate of every client"
+  ),
   state: Flag.String("state").pipe(
     Flag.withMetavar("FILE"),
     Flag.withDescription("Where its memory is kept; .muster/scheduler-PORT.ndjson if not given"),
@@ -72,15 +82,32 @@ const flags = {
   )
 }
 
+const tlsFile = (name: string, path: Option.Option<string>) =>
+  Option.getOrUndefined(Option.map(path, (path) => ({ name, path })))
+
 export const scheduler = Command.make(
   "scheduler",
   flags,
-  Effect.fnUntraced(function* ({ amnesia, host, maxRate, port, state, ...flaws }) {
+  Effect.fnUntraced(function* (given) {
+    const { amnesia, host, maxRate, port, state, tlsCert, tlsClientCa, tlsKey, ...flaws } = given
+    if (Option.isSome(tlsCert) !== Option.isSome(tlsKey)) {
+      return yield* new WrongUsage({ message: "--tls-cert and --tls-key go together" })
+    }
+    if (Option.isSome(tlsClientCa) && Option.isNone(tlsCert)) {
+      return yield* new WrongUsage({ message: "--tls-client-ca needs --tls-cert and --tls-key" })
+    }
     const { runReferenceScheduler } = yield* Effect.promise(() => import("../ReferenceScheduler.ts"))
     yield* runReferenceScheduler({
       host,
       port,
       state: amnesia ? undefined : Option.getOrElse(state, () => `.muster/scheduler-${port}.ndjson`),
+      tls: Option.isNone(tlsCert)
+        ? undefined
+        : {
+            cert: tlsFile("--tls-cert", tlsCert),
+            key: tlsFile("--tls-key", tlsKey),
+            ca: tlsFile("--tls-client-ca", tlsClientCa)
+          },
       flaws: { ...flaws, maxRate: Option.getOrUndefined(maxRate) }
     }).pipe(Effect.scoped, Effect.provide(serviceLogger))
   })

@@ -32,11 +32,11 @@ import {
   toRegistration,
   unregistrationTxn
 } from "./etcd/WorkerTxn.ts"
-import type { TlsOptions } from "./grpc/GrpcChannel.ts"
+import type { Pem, TlsOptions } from "./grpc/ChannelTls.ts"
 import type { GrpcStatus } from "./grpc/GrpcStatus.ts"
 import { InvalidSchedulerOptions } from "./InvalidSchedulerOptions.ts"
 
-export { type EtcdOptions, type EtcdUser, InvalidSchedulerOptions, type TlsOptions }
+export { type EtcdOptions, type EtcdUser, InvalidSchedulerOptions, type Pem, type TlsOptions }
 
 /**
  * etcd as a {@link SchedulerPort} with all of its optional parts. Fails with options that make no sense; that etcd

@@ -17,13 +17,14 @@ import {
 import { Clock, Duration, Effect, Equal, Layer, Option, Result, Stream } from "effect"
 import type { Status } from "./generated/google/rpc/status.ts"
 import { SchedulerServiceService as Methods } from "./generated/muster/scheduler/v1/scheduler.ts"
-import { type ChannelSettings, GrpcChannel, type TlsOptions } from "./grpc/GrpcChannel.ts"
+import type { Pem, TlsOptions } from "./grpc/ChannelTls.ts"
+import { type ChannelSettings, GrpcChannel } from "./grpc/GrpcChannel.ts"
 import { healthOf } from "./grpc/GrpcHealth.ts"
 import { GrpcStatus, toSchedulerError } from "./grpc/GrpcStatus.ts"
 import { fromHeldMessage, toMessage } from "./grpc/WorkerMessage.ts"
 import { InvalidSchedulerOptions } from "./InvalidSchedulerOptions.ts"
 
-export { InvalidSchedulerOptions, type TlsOptions }
+export { InvalidSchedulerOptions, type Pem, type TlsOptions }
 
 export interface GrpcOptions {
   /**

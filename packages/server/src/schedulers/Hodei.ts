@@ -5,7 +5,8 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { RegistrationConfig, SchedulerPort } from "@muster/core"
 import { Effect, Layer, Redacted } from "effect"
-import { GrpcChannel, type TlsOptions } from "./grpc/GrpcChannel.ts"
+import type { Pem, TlsOptions } from "./grpc/ChannelTls.ts"
+import { GrpcChannel } from "./grpc/GrpcChannel.ts"
 import { healthOf } from "./grpc/GrpcHealth.ts"
 import { type HwpUnregister, makeHwpPort } from "./hodei/HwpPort.ts"
 import { readToken, type TokenSource } from "./hodei/TokenSource.ts"
@@ -15,7 +16,7 @@ import { hodeiWire } from "./hodei/HodeiWire.ts"
 import { hodeiWorkerWire } from "./hodei/HodeiWorkerWire.ts"
 import { InvalidSchedulerOptions } from "./InvalidSchedulerOptions.ts"
 
-export { type HwpUnregister, InvalidSchedulerOptions, type TlsOptions, type TokenSource }
+export { type HwpUnregister, InvalidSchedulerOptions, type Pem, type TlsOptions, type TokenSource }
 
 export interface HodeiOptions {
   /**

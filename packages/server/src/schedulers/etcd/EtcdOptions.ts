@@ -3,7 +3,7 @@
  */
 import { Duration, Effect, type Redacted } from "effect"
 import { InvalidSchedulerOptions } from "../InvalidSchedulerOptions.ts"
-import type { TlsOptions } from "../grpc/GrpcChannel.ts"
+import type { TlsOptions } from "../grpc/ChannelTls.ts"
 
 /** Who Muster is to an etcd that asks. */
 export interface EtcdUser {

@@ -8,7 +8,6 @@ import {
   type ChannelOptions,
   Client,
   connectivityState,
-  credentials,
   Metadata,
   type MethodDefinition,
   type ServiceError,
@@ -18,18 +17,8 @@ import * as NodeStream from "@effect/platform-node/NodeStream"
 import { Context, Duration, Effect, type Fiber, type Scope, Stream, Tracer } from "effect"
 import { Status } from "../generated/google/rpc/status.ts"
 import { InvalidSchedulerOptions } from "../InvalidSchedulerOptions.ts"
+import { channelTls, type TlsOptions } from "./ChannelTls.ts"
 import { GrpcStatus } from "./GrpcStatus.ts"
-
-/** TLS towards the scheduler. Everything is PEM. */
-export interface TlsOptions {
-  /** The certificates that sign the server's. Default: those that Node.js brings. */
-  readonly ca?: string | undefined
-  /** The certificate that this side shows, for mutual TLS; with `key`. */
-  readonly cert?: string | undefined
-  readonly key?: string | undefined
-  /** The name that the server's certificate must be for. Default: the host of the address. */
-  readonly serverName?: string | undefined
-}
 
 export interface ChannelSettings {
   /** `HOST:PORT` of each server, at least one; all of them are the same scheduler. */
@@ -85,24 +74,30 @@ export class GrpcChannel {
     if (settings.addresses.length === 0) {
       return Effect.fail(new InvalidSchedulerOptions({ message: "there must be at least one address" }))
     }
-    return Effect.acquireRelease(
-      Effect.try({
-        try: () => new GrpcChannel(settings),
-        catch: (error) =>
-          new InvalidSchedulerOptions({
-            message: `no channel to ${settings.addresses.join(", ")}: ${error instanceof Error ? error.message : String(error)}`
-          })
-      }),
-      (channel) => Effect.sync(() => channel.close())
+    const { addresses } = settings
+    const open = Effect.flatMap(channelTls(settings.tls), (credentials) =>
+      Effect.acquireRelease(
+        Effect.try({
+          try: () => new GrpcChannel(settings, credentials),
+          catch: (error) =>
+            new InvalidSchedulerOptions({ message: error instanceof Error ? error.message : String(error) })
+        }),
+        (channel) => Effect.sync(() => channel.close())
+      )
+    )
+    return Effect.mapError(
+      open,
+      ({ message }) =>
+        new InvalidSchedulerOptions({ message: `no channel to ${addresses.join(", ")}: ${message}` })
     )
   }
 
-  private constructor({ addresses, timeout, tls }: ChannelSettings) {
+  private constructor({ addresses, timeout, tls }: ChannelSettings, credentials: ChannelCredentials) {
     this.timeout = timeout
     this.timeoutMillis = Duration.toMillis(timeout)
     const options = channelOptions(tls)
     this.addresses = addresses
-    this.clients = addresses.map((address) => new Client(address, toCredentials(tls), options))
+    this.clients = addresses.map((address) => new Client(address, credentials, options))
   }
 
   private close(): void {
@@ -224,12 +219,6 @@ export class GrpcChannel {
       while: ({ code }) => code === "UNAVAILABLE"
     })
   }
-}
-
-const toCredentials = (tls: TlsOptions | undefined): ChannelCredentials => {
-  if (tls === undefined) return credentials.createInsecure()
-  const bytes = (pem: string | undefined) => (pem === undefined ? null : Buffer.from(pem))
-  return credentials.createSsl(bytes(tls.ca), bytes(tls.key), bytes(tls.cert))
 }
 
 /** W3C Trace Context (https://www.w3.org/TR/trace-context/), as OpenTelemetry sends it in gRPC metadata. */
