@@ -15,6 +15,10 @@ const steps = [
   { script: "unused", onFailure: "remove what nothing uses, or name it in knip.json" },
   { script: "proto:check", onFailure: "run `pnpm proto`, and mend what it says of the .proto files" },
   { script: "metrics:check", onFailure: "run `pnpm metrics`" },
+  {
+    script: "dependencies",
+    onFailure: "fix what it says; `node scripts/dependencies.ts` writes the tables of docs/dependencies.md"
+  },
   { script: "docs", onFailure: "fix the documents" }
 ]
 

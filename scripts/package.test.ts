@@ -112,7 +112,7 @@ console.log(JSON.stringify(Exit.isFailure(exit) ? exit.cause.reasons : exit.valu
 
   it.each(names)("%s holds what it needs and no tests", (name) => {
     const files = filesOf(name)
-    const always = ["LICENSE", "README.md", "package.json"]
+    const always = ["LICENSE", "README.md", "dist/sbom.cdx.json", "package.json"]
     const index = [
       "dist/index.js",
       "dist/index.js.map",
