@@ -89,6 +89,14 @@ export const text = (
 ): Variable<string | undefined> =>
   declare({ ...declaration, fallback: undefined }, declaration.rule, (given) => Option.some(given))
 
+/** A secret that is sent in a header, or nothing. */
+export const secretText = (
+  declaration: Omit<Declaration<undefined>, "fallback" | "isSecret"> & { readonly rule: string }
+): Variable<string | undefined> =>
+  declare({ ...declaration, fallback: undefined, isSecret: true }, declaration.rule, (given) =>
+    /^[\x21-\x7e]{1,16384}$/.test(given) ? Option.some(given) : Option.none()
+  )
+
 export const orOff = <A>(schema: Schema.Codec<A, string>) => Schema.Union([Schema.Literal(off), schema])
 
 /** A whole number from `minimum` to `maximum`. */

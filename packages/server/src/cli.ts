@@ -28,6 +28,9 @@ const commands = {
   scheduler: async () => (await import("./commands/scheduler.ts")).scheduler,
   config: async () => (await import("./commands/config.ts")).config,
   doctor: async () => (await import("./commands/doctor.ts")).doctor,
+  tokens: async () => (await import("./commands/tokens.ts")).tokens,
+  join: async () => (await import("./commands/join.ts")).join,
+  audit: async () => (await import("./commands/audit.ts")).audit,
   export: async () => (await import("./commands/export.ts")).exportCommand,
   import: async () => (await import("./commands/import.ts")).importCommand
 }

@@ -17,6 +17,11 @@ export interface ChainedEntry extends ChainPlace {
   readonly entry: AuditEntry
 }
 
+/** What a verifier needs of one: its JSON is what its hash is of. */
+interface Link extends ChainPlace {
+  readonly entry: object
+}
+
 export const chainBegin: ChainPlace = { sequence: 0, hash: "" }
 
 /**
@@ -48,7 +53,7 @@ export class ChainVerifier {
   }
 
   /** Takes the next entry; nothing after the first break counts. */
-  add({ entry, hash, sequence }: ChainedEntry): void {
+  add({ entry, hash, sequence }: Link): void {
     if (this.found !== undefined) return
     const expected = this.place.sequence + 1
     if (sequence !== expected) this.found = { sequence: expected, problem: "missing" }

@@ -2,7 +2,7 @@
  * How credentials are made, changed and taken back, with what is written down of it.
  */
 import { Fleet, type StoreUnavailable } from "@muster/core/fleet"
-import type { Redacted } from "effect";
+import type { Redacted } from "effect"
 import { Clock, Context, Duration, Effect, Layer } from "effect"
 import { Access } from "./Access.ts"
 import type { Identity } from "./Caller.ts"

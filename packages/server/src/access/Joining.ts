@@ -4,7 +4,7 @@
  */
 import { type Accepted, type Actor, CurrentActor, Fleet, type WantOptions } from "@muster/core/fleet"
 import type { Worker } from "@muster/core"
-import type { Redacted } from "effect";
+import type { Redacted } from "effect"
 import { Clock, Effect } from "effect"
 import { makeToken } from "./Issuing.ts"
 import { isSecretOf, isValidAt, parseSecret, type StoredToken } from "./Token.ts"

@@ -5,6 +5,7 @@ import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import { Effect, Layer } from "effect"
 import type { HttpClient } from "effect/http"
 import type { ConnectionOptions } from "node:tls"
+import { withConfiguredToken } from "./ClientToken.ts"
 import type { TlsFromVariables } from "../tls/TlsVariables.ts"
 import { read, text } from "../Variables.ts"
 import type { WrongUsage } from "../WrongUsage.ts"
@@ -32,7 +33,7 @@ export const clientTlsVariables = {
 }
 
 /** With the certificates that the variables name. Building it fails where a file that is named cannot be used. */
-export const serviceHttpClient: Layer.Layer<HttpClient.HttpClient, WrongUsage> = Layer.unwrap(
+export const plainHttpClient: Layer.Layer<HttpClient.HttpClient, WrongUsage> = Layer.unwrap(
   Effect.gen(function* () {
     const given = yield* Effect.forEach(Object.values(clientTlsVariables), (variable) => read(variable))
     // Without certificates, what reads them is not loaded.
@@ -40,6 +41,9 @@ export const serviceHttpClient: Layer.Layer<HttpClient.HttpClient, WrongUsage> =
     return clientWith(yield* resolveClientTls)
   })
 )
+
+/** The same, with the token that the environment names. */
+export const serviceHttpClient = Layer.provide(withConfiguredToken, plainHttpClient)
 
 /**
  * For the service of this very machine and configuration, which shows the certificate in this file, whatever name that

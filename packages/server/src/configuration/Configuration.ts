@@ -6,6 +6,9 @@ import { RegistrationConfig } from "@muster/core"
 import { Effect, Layer, Option } from "effect"
 import { serverVariable, serviceAddress } from "../client/ServiceAddress.ts"
 import { clientTlsVariables, resolveClientTls } from "../client/ServiceHttpClient.ts"
+import { accessVariables } from "../access/AccessSettings.ts"
+import { tokenVariable } from "../client/ClientToken.ts"
+import { joinTokenVariable } from "../commands/join.ts"
 import { checkRetryDelays, fleetVariables } from "../FleetSettings.ts"
 import { limitVariables } from "../LimitSettings.ts"
 import { resolveTls, tlsVariables } from "../http/TlsSettings.ts"
@@ -29,9 +32,13 @@ const groups: ReadonlyArray<{ readonly title: string; readonly variables: Readon
   { title: "Scheduler", variables: Object.values(schedulerVariables) },
   { title: "Fleet", variables: Object.values(fleetVariables) },
   { title: "Policies", variables: Object.values(policyVariables) },
+  { title: "Access", variables: Object.values(accessVariables) },
   { title: "Limits", variables: Object.values(limitVariables) },
   { title: "Registration", variables: registrationVariables },
-  { title: "Commands", variables: [serverVariable, ...Object.values(clientTlsVariables)] }
+  {
+    title: "Commands",
+    variables: [serverVariable, tokenVariable, joinTokenVariable, ...Object.values(clientTlsVariables)]
+  }
 ]
 
 export type Source = "default" | "environment" | "flag"

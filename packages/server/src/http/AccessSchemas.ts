@@ -165,6 +165,7 @@ const ChainPlaceView = Schema.Struct({
   hash: Schema.String.annotate({ description: "SHA-256 in hexadecimal; empty before the first entry" })
 }).annotate({ identifier: "ChainPlace" })
 
+/** In the order in which it was written, on which its hash depends. */
 export const AuditEntryView = Schema.Struct({
   sequence: Schema.Int,
   hash: Schema.String,

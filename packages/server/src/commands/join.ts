@@ -1,0 +1,148 @@
+/**
+ * `muster join`: a new machine registers itself, once.
+ */
+import { Worker, WorkerId } from "@muster/core"
+import { Console, Effect, FileSystem, Layer, Option, type PlatformError, Redacted, Schema } from "effect"
+import { Command, Flag } from "effect/cli"
+import { availableParallelism, hostname, totalmem } from "node:os"
+import { withToken } from "../client/ClientToken.ts"
+import { ask, MusterClient } from "../client/MusterClient.ts"
+import { serviceAddress } from "../client/ServiceAddress.ts"
+import { plainHttpClient } from "../client/ServiceHttpClient.ts"
+import { reasonOf } from "../fleetfile/FleetFile.ts"
+import { NotAllDone } from "../NotAllDone.ts"
+import { read, secretText } from "../Variables.ts"
+import { WrongUsage } from "../WrongUsage.ts"
+import { serverFlag } from "./service.ts"
+
+export const joinTokenVariable = secretText({
+  name: "MUSTER_JOIN_TOKEN",
+  description: "the token with which `muster join` registers this machine",
+  rule: "a join token, such as `muster tokens join` prints",
+  defaultText: "none"
+})
+
+const parameters = {
+  id: Flag.String("id").pipe(
+    Flag.withSchema(WorkerId),
+    Flag.withMetavar("ID"),
+    Flag.withDescription("The worker's id; the name of this machine if not given"),
+    Flag.optional
+  ),
+  cpuCores: Flag.Finite("cpu-cores").pipe(
+    Flag.withMetavar("CORES"),
+    Flag.withDescription("Cores that it offers; all of this machine's if not given"),
+    Flag.optional
+  ),
+  memoryMb: Flag.Int("memory-mb").pipe(
+    Flag.withMetavar("MIB"),
+    Flag.withDescription("Memory that it offers, in MiB; all of this machine's if not given"),
+    Flag.optional
+  ),
+  label: Flag.KeyValuePair("label").pipe(
+    Flag.withDescription("A label, as name=value; repeatable"),
+    Flag.optional
+  ),
+  lease: Flag.String("lease").pipe(
+    Flag.withMetavar("DURATION"),
+    Flag.withDescription(
+      'The worker counts as terminated when it sends no heartbeat for so long, such as "30 seconds"'
+    ),
+    Flag.optional
+  ),
+  credential: Flag.String("credential").pipe(
+    Flag.withMetavar("FILE"),
+    Flag.withDescription("Where the credential is written, readable for this user alone")
+  ),
+  server: serverFlag,
+  json: Flag.Boolean("json").pipe(
+    Flag.withDescription("Prints what became of it as JSON; the credential is in its file alone"),
+    Flag.withDefault(false)
+  )
+}
+
+/** A file for this user alone, that is there as a whole or not at all. */
+const openPrivately = Effect.fnUntraced(function* (path: string) {
+  const fs = yield* FileSystem.FileSystem
+  const part = `${path}.part`
+  const failed = Effect.mapError(
+    (error: PlatformError.PlatformError) =>
+      new NotAllDone({ message: `The credential cannot be written to ${path}: ${reasonOf(error)}.` })
+  )
+  // What is left of an earlier try may be readable for others.
+  yield* Effect.ignore(fs.remove(part))
+  const file = yield* failed(fs.open(part, { flag: "wx", mode: 0o600 }))
+  yield* Effect.addFinalizer(() => Effect.ignore(fs.remove(part)))
+  return {
+    keep: (content: string) =>
+      failed(
+        file
+          .writeAll(new TextEncoder().encode(content))
+          .pipe(Effect.andThen(file.sync), Effect.andThen(fs.rename(part, path)))
+      )
+  }
+})
+
+export const join = Command.make(
+  "join",
+  parameters,
+  Effect.fnUntraced(function* (flags) {
+    const token = yield* read(joinTokenVariable)
+    if (token === undefined) {
+      return yield* new WrongUsage({
+        message:
+          "MUSTER_JOIN_TOKEN_FILE or MUSTER_JOIN_TOKEN must name the join token; muster tokens join makes one"
+      })
+    }
+    const id = Option.getOrElse(flags.id, hostname)
+    if (!Schema.is(WorkerId)(id)) {
+      return yield* new WrongUsage({
+        message: `This machine's name, ${id}, is no id of a worker: give one with --id`
+      })
+    }
+    const worker = yield* Worker.decode({
+      id,
+      capabilities: {
+        cpuCores: Option.getOrElse(flags.cpuCores, availableParallelism),
+        memoryMb: Option.getOrElse(flags.memoryMb, () => Math.floor(totalmem() / 2 ** 20))
+      },
+      metadata: { labels: Option.getOrElse(flags.label, () => ({})) }
+    }).pipe(Effect.mapError(({ message }) => new WrongUsage({ message })))
+    const client = MusterClient.layer(yield* serviceAddress(flags.server)).pipe(
+      Layer.provide(withToken(Redacted.make(token))),
+      Layer.provide(plainHttpClient)
+    )
+    // Opened first: where the credential cannot be kept, the token must not be used up.
+    const joined = yield* Effect.scoped(
+      Effect.gen(function* () {
+        const file = yield* openPrivately(flags.credential)
+        const joined = yield* ask((api) =>
+          api.access.join({
+            payload: {
+              ...worker,
+              ...(Option.isNone(flags.lease) ? undefined : { leaseTtl: flags.lease.value })
+            }
+          })
+        ).pipe(Effect.provide(client))
+        const { credential, ...told } = joined
+        yield* file.keep(`${credential}\n`)
+        return told
+      })
+    )
+    if (flags.json) return yield* Console.log(JSON.stringify(joined, undefined, 2))
+    yield* Console.log(`${id} joined, and is ${joined.phase}. Its credential is in ${flags.credential}.`)
+  })
+).pipe(
+  Command.withDescription(
+    "Registers this machine as a worker, with a join token that is used up by it, and keeps the credential with which it " +
+      "sends its heartbeats and its termination."
+  ),
+  Command.withShortDescription("Registers this machine, with a join token"),
+  Command.withExamples([
+    {
+      command:
+        "MUSTER_JOIN_TOKEN_FILE=join.token muster join --server https://muster.internal:7070 --credential worker.token",
+      description: "With all that this machine has"
+    }
+  ])
+)
