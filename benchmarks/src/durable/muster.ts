@@ -21,8 +21,9 @@ export class Muster implements AsyncDisposable {
   static async start(store: string): Promise<Muster> {
     const port = await freePort()
     const startedAt = performance.now()
-    const program = Program.run(process.execPath, [bin, "serve", "--port", String(port), "--store", store], {
-      MUSTER_LOG_LEVEL: "none"
+    const program = Program.run(process.execPath, [bin, "serve", "--port", String(port)], {
+      MUSTER_LOG_LEVEL: "none",
+      MUSTER_STORE: store
     })
     await program.until(async () => (await fetch(`http://127.0.0.1:${port}/readyz`)).ok)
     return new Muster(program, port, (performance.now() - startedAt) / 1000)

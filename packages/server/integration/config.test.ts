@@ -1,5 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { spawnSync } from "node:child_process"
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 import type { Configuration, Setting } from "../src/configuration/Configuration.ts"
 import { bin, Muster } from "./ServiceProcess.ts"
 
@@ -75,6 +78,55 @@ describe("muster config", () => {
     const { of } = await settings(env)
     assert.strictEqual(of("MUSTER_STORE").value, "postgres://***@db/fleet?sslpassword=***&x=1")
     assert.strictEqual(of("MUSTER_SCHEDULER_PASSWORD").value, "***")
+  })
+
+  it("takes secrets from files, and says who may read those", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "muster-config-"))
+    const file = (name: string, content: string, mode: number) => {
+      const path = join(folder, name)
+      writeFileSync(path, content)
+      chmodSync(path, mode)
+      return path
+    }
+    try {
+      const env = {
+        // The tests have one of their own.
+        MUSTER_STORE: "",
+        MUSTER_STORE_FILE: file("store", "postgres://muster:s3cret@db/fleet\n", 0o600),
+        MUSTER_SCHEDULER: "hodei://hodei:1",
+        MUSTER_HODEI_TOKEN_COMMAND_FILE: file("command", "print s3cret\r\n", 0o644)
+      }
+      const { code, errors, output } = await config(env)
+      assert.strictEqual(code, 0, output + errors)
+      assert.notInclude(output, "s3cret")
+      assert.match(output, /^ {2}MUSTER_STORE +postgres:\/\/\*\*\*@db\/fleet +file$/m)
+      assert.match(output, /^ {2}MUSTER_HODEI_TOKEN_COMMAND +\*\*\* +file$/m)
+      assert.match(output, /MUSTER_HODEI_TOKEN_COMMAND_FILE: every user of this machine may read \S+command/)
+      assert.notMatch(output, /MUSTER_STORE_FILE: every/)
+
+      const { problems } = await settings({
+        MUSTER_STORE: "memory",
+        MUSTER_STORE_FILE: env.MUSTER_STORE_FILE,
+        MUSTER_HODEI_TOKEN_COMMAND_FILE: file("nothing", "\n", 0o600),
+        MUSTER_SCHEDULER_PASSWORD_FILE: join(folder, "none")
+      })
+      assert.includeMembers(Array.from(problems), [
+        "MUSTER_STORE and MUSTER_STORE_FILE exclude each other",
+        `MUSTER_HODEI_TOKEN_COMMAND_FILE: ${join(folder, "nothing")} is empty`,
+        `MUSTER_SCHEDULER_PASSWORD_FILE: ${join(folder, "none")} cannot be read: NotFound`
+      ])
+    } finally {
+      rmSync(folder, { recursive: true })
+    }
+  })
+
+  it("takes no password as an argument", async () => {
+    for (const store of ["postgres://u:s3cret@db/x", "postgres://db/x?user=u&password=s3cret"]) {
+      const { code, errors, output } = await config({}, "--store", store)
+      assert.strictEqual(code, 1)
+      assert.match(output, /--store takes no address with a password.*MUSTER_STORE_FILE/)
+      assert.notInclude(output + errors, "s3cret")
+    }
   })
 
   it("asks whether another name was meant", async () => {

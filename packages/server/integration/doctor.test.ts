@@ -18,14 +18,16 @@ afterAll(() => rmSync(directory, { recursive: true, force: true }))
 
 const path = (name: string) => join(directory, name)
 
-const doctor = async (...args: ReadonlyArray<string>) => {
-  const muster = new Muster(["doctor", "--json", ...args], { cwd: directory })
+const doctorWith = async (env: Readonly<Record<string, string>>, ...args: ReadonlyArray<string>) => {
+  const muster = new Muster(["doctor", "--json", ...args], { cwd: directory, env })
   const code = await muster.exit()
   const { checks } = JSON.parse(muster.output)
   const of = (name: string): ReadonlyArray<{ severity: string; message: string; fix?: string }> =>
     checks.filter(({ check }: { readonly check: string }) => check === name)
   return { code, of, errors: muster.errors, output: muster.output }
 }
+
+const doctor = (...args: ReadonlyArray<string>) => doctorWith({}, ...args)
 
 /** Any port that is free: nobody listens on it. */
 const nobody = ["--port", "0"]
@@ -180,13 +182,13 @@ describe("muster doctor", () => {
     Effect.gen(function* () {
       const server = yield* startPostgres
       const url = yield* server.makePlace
-      const { code, of, output } = yield* Effect.promise(() => doctor(...nobody, "--store", url))
+      const { code, of, output } = yield* Effect.promise(() => doctorWith({ MUSTER_STORE: url }, ...nobody))
       assert.strictEqual(code, 0)
       assert.match(of("store")[0]?.message ?? "", /^PostgreSQL \d+.* answers; the service makes its tables$/)
       assert.strictEqual(of("store")[1]?.message, "this machine's clock agrees with PostgreSQL's")
       assert.notMatch(output, /p%40ss|p@ss/)
       const nowhere = url.replace(`:${server.port}/`, ":1/")
-      const gone = yield* Effect.promise(() => doctor(...nobody, "--store", nowhere))
+      const gone = yield* Effect.promise(() => doctorWith({ MUSTER_STORE: nowhere }, ...nobody))
       assert.strictEqual(gone.code, 1)
       assert.strictEqual(gone.of("store")[0]?.severity, "problem")
       assert.notMatch(gone.output + gone.errors, /p%40ss|p@ss/)

@@ -273,7 +273,12 @@ describe("muster export and import", () => {
           expected = read(await exported(source)).slice(1, -1)
         }
         const file = path("postgres.ndjson")
-        const written = await run("export", "--store", url, "--output", file)
+        const refused = await run("export", "--store", url)
+        assert.match(refused.errors, /--store takes no address with a password/)
+        await using writing = new Muster(["export", "--store", "MUSTER_STORE", "--output", file], {
+          env: { MUSTER_STORE: url }
+        })
+        const written = { code: await writing.exit(), errors: writing.errors }
         assert.strictEqual(written.code, 0, written.errors)
         assert.deepEqual(read(readFileSync(file, "utf8")).slice(1, -1), expected)
         await using target = await Service.start({ args: ["--store", path("from-postgres.db")] })

@@ -22,7 +22,8 @@ export const schedulerVariables = {
   key: text({
     name: "MUSTER_SCHEDULER_KEY",
     description: "with TLS: a file with its private key, in PEM",
-    rule: aFile
+    rule: aFile,
+    namesSecretFile: true
   }),
   serverName: text({
     name: "MUSTER_SCHEDULER_SERVER_NAME",
@@ -43,12 +44,14 @@ export const schedulerVariables = {
   passwordFile: text({
     name: "MUSTER_SCHEDULER_PASSWORD_FILE",
     description: "etcd: a file with the password, read again at each sign-in",
-    rule: aFile
+    rule: aFile,
+    namesSecretFile: true
   }),
   tokenFile: text({
     name: "MUSTER_HODEI_TOKEN_FILE",
     description: "Hodei: a file with the token, read again when it changes",
-    rule: aFile
+    rule: aFile,
+    namesSecretFile: true
   }),
   tokenCommand: text({
     name: "MUSTER_HODEI_TOKEN_COMMAND",

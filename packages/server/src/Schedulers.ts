@@ -3,14 +3,13 @@
  * through here, so that all of them know the same ones. An adapter is loaded when it is named.
  */
 import { EmbeddedScheduler, SchedulerPort } from "@muster/core"
-import { Effect, FileSystem, Layer, Option, Redacted, Schema } from "effect"
-import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
+import { Effect, Layer, Option, Redacted, Schema } from "effect"
 import type { EtcdUser } from "./schedulers/Etcd.ts"
 import type { TlsOptions } from "./schedulers/Grpc.ts"
 import type { InvalidSchedulerOptions } from "./schedulers/InvalidSchedulerOptions.ts"
 import { schedulerVariables } from "./SchedulerVariables.ts"
 import type { TlsFile } from "./tls/TlsFiles.ts"
-import { read, type Variable } from "./Variables.ts"
+import { originOf, read, textOf } from "./Variables.ts"
 import { WrongUsage } from "./WrongUsage.ts"
 
 /** The scheduler that is used where none is named. */
@@ -243,29 +242,16 @@ const decodeCommand = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Ar
  */
 const userFromVariables = Effect.gen(function* (): Effect.fn.Return<EtcdUser | undefined, WrongUsage> {
   const name = yield* read(schedulerVariables.user)
-  const password = yield* read(schedulerVariables.password)
-  const file = yield* read(schedulerVariables.passwordFile)
-  if (name === undefined && password === undefined && file === undefined) return undefined
-  if (name === undefined || (password === undefined) === (file === undefined)) {
+  const password = yield* originOf(schedulerVariables.password)
+  if (name === undefined && password === undefined) return undefined
+  if (name === undefined || password === undefined) {
     return yield* new WrongUsage({
       message:
-        "MUSTER_SCHEDULER_USER goes together with MUSTER_SCHEDULER_PASSWORD or MUSTER_SCHEDULER_PASSWORD_FILE, one of them"
+        "MUSTER_SCHEDULER_USER goes together with MUSTER_SCHEDULER_PASSWORD or MUSTER_SCHEDULER_PASSWORD_FILE"
     })
   }
-  if (password !== undefined) return { name, password: Redacted.make(password) }
+  if (password._tag === "Environment") return { name, password: Redacted.make(password.text) }
   // Whether it can be read is better known now than later.
-  yield* fileOf(schedulerVariables.passwordFile)
-  return { name, password: { file: file ?? "" } }
-})
-
-const fileOf = Effect.fnUntraced(function* (variable: Variable<string | undefined>) {
-  const path = yield* read(variable)
-  if (path === undefined) return undefined
-  return yield* FileSystem.FileSystem.pipe(
-    Effect.flatMap((files) => files.readFileString(path)),
-    Effect.mapError(
-      (error) => new WrongUsage({ message: `${variable.name}: ${path} cannot be read: ${error.message}` })
-    ),
-    Effect.provide(NodeFileSystem.layer)
-  )
+  yield* textOf(schedulerVariables.password)
+  return { name, password: { file: password.path } }
 })

@@ -10,7 +10,7 @@ import { type LimitSettings, resolveLimits } from "./LimitSettings.ts"
 import { resolveTls } from "./http/TlsSettings.ts"
 import { type PolicySettings, resolvePolicies } from "./PolicySettings.ts"
 import { defaultScheduler } from "./Schedulers.ts"
-import { defaultStore } from "./store/Stores.ts"
+import { checkStoreFlag, defaultStore } from "./store/Stores.ts"
 import type { TlsFiles } from "./tls/TlsFiles.ts"
 import { positiveDuration, read, type Variable, variable } from "./Variables.ts"
 import type { WrongUsage } from "./WrongUsage.ts"
@@ -81,6 +81,8 @@ export const serviceVariables = {
     description: "where the fleet is kept: a file, `postgres://…`, or `memory`, which forgets it",
     schema: nonEmpty,
     rule: "memory, a file or a postgres:// address",
+    // An address may have a password in it.
+    canBeInFile: true,
     fallback: defaultStore
   }),
   shutdownTimeout: positiveDuration({
@@ -103,7 +105,7 @@ export const resolveSettings = Effect.fnUntraced(function* (
     tls: (yield* resolveTls)?.files,
     scheduler: yield* over(flags.scheduler, serviceVariables.scheduler),
     slurmConf: Option.getOrUndefined(flags.slurmConf ?? Option.none()),
-    store: yield* over(flags.store, serviceVariables.store),
+    store: yield* over(yield* checkStoreFlag(flags.store), serviceVariables.store),
     shutdownTimeout: yield* read(serviceVariables.shutdownTimeout),
     access: yield* resolveAccess(host),
     fleet,

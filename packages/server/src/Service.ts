@@ -45,6 +45,7 @@ export const runService = Effect.fnUntraced(function* (
         Effect.catchTag("InvalidTlsFiles", ({ message }) => Effect.fail(new WrongUsage({ message })))
       )
       yield* announce(settings, http.url)
+      yield* warnOfOpenSecrets
       const signal = yield* requested
       yield* Effect.logInfo(`Received ${signal}; stopping`)
       yield* stop(settings, http)
@@ -97,6 +98,11 @@ const announce = Effect.fnUntraced(function* (settings: ServeSettings, url: stri
       policies: settings.policies
     })
   )
+})
+
+const warnOfOpenSecrets = Effect.gen(function* () {
+  const { openSecrets } = yield* Effect.promise(() => import("./configuration/OpenSecrets.ts"))
+  for (const sentence of yield* openSecrets) yield* Effect.logWarning(sentence)
 })
 
 const shown = (setting: FleetOptions[keyof FleetOptions]) => {

@@ -4,6 +4,7 @@
  */
 import { Config, Duration, Effect, Option, Schema } from "effect"
 import { durationText } from "./DurationText.ts"
+import { readSecretFile } from "./SecretFile.ts"
 import { WrongUsage } from "./WrongUsage.ts"
 
 /** A variable, whatever it holds. */
@@ -17,6 +18,10 @@ export interface AnyVariable {
   readonly defaultText: string
   /** Nothing of its value is ever shown. */
   readonly isSecret: boolean
+  /** The variable that can name a file with its value instead, as every secret has one. */
+  readonly file: string | undefined
+  /** Its value is the path of a file that not everybody should read. */
+  readonly namesSecretFile: boolean
   /** The flag that goes before it, without its hyphens. */
   readonly flag: string | undefined
   /** The value of a text as it may be shown; `None` where it breaks the rule. */
@@ -36,6 +41,9 @@ interface Declaration<A> {
   /** Where the default is better said in other words than those of a value. */
   readonly defaultText?: string | undefined
   readonly isSecret?: boolean | undefined
+  /** Whether a file can hold its value; default: whether it is a secret. */
+  readonly canBeInFile?: boolean | undefined
+  readonly namesSecretFile?: boolean | undefined
   readonly flag?: string | undefined
 }
 
@@ -48,7 +56,15 @@ const showValue = (value: unknown): string => {
 }
 
 const declare = <A>(
-  { defaultText, fallback, flag, isSecret = false, ...declared }: Declaration<A>,
+  {
+    defaultText,
+    fallback,
+    flag,
+    isSecret = false,
+    canBeInFile = isSecret,
+    namesSecretFile = false,
+    ...declared
+  }: Declaration<A>,
   rule: string,
   decode: (text: string) => Option.Option<A>
 ): Variable<A> => ({
@@ -57,6 +73,8 @@ const declare = <A>(
   fallback,
   flag,
   isSecret,
+  file: canBeInFile ? `${declared.name}_FILE` : undefined,
+  namesSecretFile,
   decode,
   defaultText: defaultText ?? showValue(fallback),
   check: (text) => Option.map(decode(text), showValue)
@@ -132,15 +150,50 @@ export const given = (name: string): Effect.Effect<Option.Option<string>> =>
     Effect.orElseSucceed(() => Option.none())
   )
 
+/** The variable that names a file with the value of this one; `undefined` where there is none. */
+export const fileVariable = ({ file, name }: AnyVariable): Variable<string | undefined> | undefined =>
+  file === undefined
+    ? undefined
+    : text({
+        name: file,
+        description: `a file with the value of \`${name}\`, instead of it`,
+        rule: "the path of a file",
+        namesSecretFile: true
+      })
+
+/** What stands in a variable itself, or the path of the file that its value is in. */
+export type Origin =
+  | { readonly _tag: "Environment"; readonly text: string }
+  | { readonly _tag: "File"; readonly name: string; readonly path: string }
+
+export const originOf = Effect.fnUntraced(function* ({
+  file: name,
+  name: own
+}: AnyVariable): Effect.fn.Return<Origin | undefined, WrongUsage> {
+  const text = Option.getOrUndefined(yield* given(own))
+  const path = name === undefined ? undefined : Option.getOrUndefined(yield* given(name))
+  if (text !== undefined && path !== undefined) {
+    return yield* new WrongUsage({ message: `${own} and ${name} exclude each other` })
+  }
+  if (text !== undefined) return { _tag: "Environment", text }
+  return name === undefined || path === undefined ? undefined : { _tag: "File", name, path }
+})
+
+/** The text of its value, wherever it stands; `undefined` where it is not set or empty. */
+export const textOf = (variable: AnyVariable): Effect.Effect<string | undefined, WrongUsage> =>
+  Effect.flatMap(originOf(variable), (origin) =>
+    origin?._tag === "File" ? readSecretFile(origin.name, origin.path) : Effect.succeed(origin?.text)
+  )
+
 /** A variable's value, or its default where it is not set or empty. */
 export const read = <A>(
   variable: Variable<A>,
   fallback: A = variable.fallback
 ): Effect.Effect<A, WrongUsage> =>
-  Effect.flatMap(given(variable.name), (text) => {
-    if (Option.isNone(text)) return Effect.succeed(fallback)
+  Effect.flatMap(textOf(variable), (text) => {
+    if (text === undefined) return Effect.succeed(fallback)
     return Effect.mapError(
-      Effect.fromOption(variable.decode(text.value)),
+      Effect.fromOption(variable.decode(text)),
       () => new WrongUsage({ message: broken(variable) })
     )
   })

@@ -1,5 +1,5 @@
 /**
- * The token that the commands show a service.
+ * The tokens that the commands show a service.
  */
 import { Effect, Layer, Redacted } from "effect"
 import { HttpClient, HttpClientRequest } from "effect/http"
@@ -10,6 +10,13 @@ export const tokenVariable = secretText({
   name: "MUSTER_TOKEN",
   description: "the token that the commands show the service, where it asks for one",
   rule: "a token without spaces, such as `muster tokens create` prints",
+  defaultText: "none"
+})
+
+export const joinTokenVariable = secretText({
+  name: "MUSTER_JOIN_TOKEN",
+  description: "the token with which `muster join` registers this machine",
+  rule: "a join token, such as `muster tokens join` prints",
   defaultText: "none"
 })
 

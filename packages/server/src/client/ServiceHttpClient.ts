@@ -28,7 +28,8 @@ export const clientTlsVariables = {
   key: text({
     name: "MUSTER_CLIENT_KEY",
     description: "with https://: a file with its private key, in PEM",
-    rule: aFile
+    rule: aFile,
+    namesSecretFile: true
   })
 }
 

@@ -18,7 +18,9 @@ import * as ProgressBar from "../register/ProgressBar.ts"
 import { canRedraw } from "../ProgressLine.ts"
 import { NotAllDone } from "../NotAllDone.ts"
 import { CannotOpenStore } from "../store/CannotOpenStore.ts"
-import { shownStore, storeKind, storeLayer } from "../store/Stores.ts"
+import { serviceVariables } from "../ServeSettings.ts"
+import { checkStoreFlag, shownStore, storeKind, storeLayer } from "../store/Stores.ts"
+import { read } from "../Variables.ts"
 import { WrongUsage } from "../WrongUsage.ts"
 import { serverFlag } from "./service.ts"
 
@@ -27,7 +29,8 @@ const parameters = {
   store: Flag.String("store").pipe(
     Flag.withMetavar("STORE"),
     Flag.withDescription(
-      "Reads this store itself, a file or postgres://…, instead of asking a service: for when none runs"
+      "Reads this store itself instead of asking a service, for when none runs: a file, postgres://… without a password, " +
+        "or MUSTER_STORE for the one that this variable, or MUSTER_STORE_FILE, names"
     ),
     Flag.optional
   ),
@@ -48,7 +51,7 @@ const broken = (reason: string) => new NotAllDone({ message: `The export is not 
 /** Where the bytes come from. */
 const open = Effect.fnUntraced(function* ({
   server,
-  store
+  store: flag
 }: Flags): Effect.fn.Return<
   Stream.Stream<
     Uint8Array,
@@ -58,10 +61,12 @@ const open = Effect.fnUntraced(function* ({
   CannotOpenStore | WrongUsage,
   FileSystem.FileSystem
 > {
-  if (Option.isNone(store)) return getExport(yield* serviceAddress(server))
+  const spec = Option.getOrUndefined(yield* checkStoreFlag(flag))
+  if (spec === undefined) return getExport(yield* serviceAddress(server))
   if (Option.isSome(server))
     return yield* new WrongUsage({ message: "--store and --server exclude each other" })
-  const kind = yield* storeKind(store.value)
+  const store = spec === serviceVariables.store.name ? yield* read(serviceVariables.store) : spec
+  const kind = yield* storeKind(store)
   if (kind === "memory") {
     return yield* new WrongUsage({
       message: "a store in memory can only be exported by the service that has it: leave --store out"
@@ -70,16 +75,16 @@ const open = Effect.fnUntraced(function* ({
   // Opening it would make one.
   if (
     kind === "file" &&
-    !(yield* (yield* FileSystem.FileSystem).exists(store.value).pipe(Effect.orElseSucceed(() => true)))
+    !(yield* (yield* FileSystem.FileSystem).exists(store).pipe(Effect.orElseSucceed(() => true)))
   ) {
-    return yield* CannotOpenStore.because(`the store ${store.value}`, "there is no such file")
+    return yield* CannotOpenStore.because(`the store ${store}`, "there is no such file")
   }
-  const name = yield* shownStore(store.value)
+  const name = yield* shownStore(store)
   return Effect.map(FleetStore, (opened) =>
     Stream.encodeText(exportFleet(storeSource(opened))).pipe(
       Stream.mapError(({ message }) => broken(`${name}: ${message}`))
     )
-  ).pipe(Stream.unwrap, Stream.provide(storeLayer(store.value)))
+  ).pipe(Stream.unwrap, Stream.provide(storeLayer(store)))
 })
 
 const run = Effect.fnUntraced(function* (flags: Flags) {

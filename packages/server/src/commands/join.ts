@@ -5,22 +5,15 @@ import { Worker, WorkerId } from "@muster/core"
 import { Console, Effect, FileSystem, Layer, Option, type PlatformError, Redacted, Schema } from "effect"
 import { Command, Flag } from "effect/cli"
 import { availableParallelism, hostname, totalmem } from "node:os"
-import { withToken } from "../client/ClientToken.ts"
+import { joinTokenVariable, withToken } from "../client/ClientToken.ts"
 import { ask, MusterClient } from "../client/MusterClient.ts"
 import { serviceAddress } from "../client/ServiceAddress.ts"
 import { plainHttpClient } from "../client/ServiceHttpClient.ts"
 import { reasonOf } from "../fleetfile/FleetFile.ts"
 import { NotAllDone } from "../NotAllDone.ts"
-import { read, secretText } from "../Variables.ts"
+import { read } from "../Variables.ts"
 import { WrongUsage } from "../WrongUsage.ts"
 import { serverFlag } from "./service.ts"
-
-export const joinTokenVariable = secretText({
-  name: "MUSTER_JOIN_TOKEN",
-  description: "the token with which `muster join` registers this machine",
-  rule: "a join token, such as `muster tokens join` prints",
-  defaultText: "none"
-})
 
 const parameters = {
   id: Flag.String("id").pipe(

@@ -3,45 +3,23 @@
  * everything that is wrong with it at once.
  */
 import { RegistrationConfig } from "@muster/core"
-import { Effect, Layer, Option } from "effect"
-import { serverVariable, serviceAddress } from "../client/ServiceAddress.ts"
-import { clientTlsVariables, resolveClientTls } from "../client/ServiceHttpClient.ts"
-import { accessVariables } from "../access/AccessSettings.ts"
-import { tokenVariable } from "../client/ClientToken.ts"
-import { joinTokenVariable } from "../commands/join.ts"
-import { checkRetryDelays, fleetVariables } from "../FleetSettings.ts"
-import { limitVariables } from "../LimitSettings.ts"
-import { resolveTls, tlsVariables } from "../http/TlsSettings.ts"
-import { logLevelVariable } from "../LogLevel.ts"
+import { Effect, Layer, Option, Result } from "effect"
+import { serviceAddress } from "../client/ServiceAddress.ts"
+import { resolveClientTls } from "../client/ServiceHttpClient.ts"
+import { checkRetryDelays } from "../FleetSettings.ts"
+import { resolveTls } from "../http/TlsSettings.ts"
 import { checkOpenFor, defaultCalls, policyVariables } from "../PolicySettings.ts"
 import { resolveScheduler } from "../Schedulers.ts"
-import { schedulerVariables } from "../SchedulerVariables.ts"
 import { type ServeFlags, serviceVariables } from "../ServeSettings.ts"
-import { storeKind } from "../store/Stores.ts"
-import { type AnyVariable, broken, given } from "../Variables.ts"
+import { checkStoreFlag, storeKind } from "../store/Stores.ts"
+import { type AnyVariable, broken, originOf, textOf, type Variable } from "../Variables.ts"
 import { withoutSecrets } from "./Redaction.ts"
-import { registrationFallback, registrationVariables } from "./RegistrationVariables.ts"
+import { groups } from "./Groups.ts"
+import { openSecrets } from "./OpenSecrets.ts"
+import { registrationFallback } from "./RegistrationVariables.ts"
 import { suggestion } from "./Suggestion.ts"
 
-/** The variables, in the order in which they are shown. */
-const groups: ReadonlyArray<{ readonly title: string; readonly variables: ReadonlyArray<AnyVariable> }> = [
-  {
-    title: "Service",
-    variables: [...Object.values(serviceVariables), ...Object.values(tlsVariables), logLevelVariable]
-  },
-  { title: "Scheduler", variables: Object.values(schedulerVariables) },
-  { title: "Fleet", variables: Object.values(fleetVariables) },
-  { title: "Policies", variables: Object.values(policyVariables) },
-  { title: "Access", variables: Object.values(accessVariables) },
-  { title: "Limits", variables: Object.values(limitVariables) },
-  { title: "Registration", variables: registrationVariables },
-  {
-    title: "Commands",
-    variables: [serverVariable, tokenVariable, joinTokenVariable, ...Object.values(clientTlsVariables)]
-  }
-]
-
-export type Source = "default" | "environment" | "flag"
+export type Source = "default" | "environment" | "file" | "flag"
 
 export interface Setting {
   readonly name: string
@@ -83,7 +61,7 @@ export const inspectConfiguration = Effect.fnUntraced(function* (
     const setting = settings[index]
     if (setting !== undefined) settings[index] = { ...setting, problem: message }
   }
-  return { settings, problems, warnings: unknownVariables(names) }
+  return { settings, problems, warnings: [...unknownVariables(names), ...(yield* openSecrets)] }
 })
 
 const settingOf = Effect.fnUntraced(function* (
@@ -96,15 +74,19 @@ const settingOf = Effect.fnUntraced(function* (
   const setting = { name, group, flag: variable.flag ?? null, description, rule, default: defaultText }
   const flag = flagOf(variable, flags)
   if (flag !== undefined) return { ...setting, value: shown(flag), source: "flag", problem: null }
-  const text = yield* given(name)
-  if (Option.isNone(text)) {
+  const origin = yield* Effect.result(originOf(variable))
+  const text = yield* Effect.result(textOf(variable))
+  const source = Result.isFailure(origin) || origin.success?._tag === "Environment" ? "environment" : "file"
+  if (Result.isFailure(text)) return { ...setting, value: "***", source, problem: text.failure.message }
+  if (text.success === undefined) {
     return { ...setting, value: yield* defaultValue(variable), source: "default", problem: null }
   }
-  const value = variable.check(text.value)
+  const { success } = text
+  const value = variable.check(success)
   return {
     ...setting,
-    value: shown(Option.getOrElse(value, () => text.value)),
-    source: "environment",
+    value: shown(Option.getOrElse(value, () => success)),
+    source,
     problem: Option.isSome(value) ? null : broken(variable)
   }
 })
@@ -134,15 +116,10 @@ const problemsTogether = Effect.fnUntraced(function* (
 ): Effect.fn.Return<ReadonlyArray<string>> {
   const isFine = (name: string) =>
     settings.some((setting) => setting.name === name && setting.problem === null)
-  const chosen = (
-    flag: Option.Option<string>,
-    variable: { readonly name: string; readonly fallback: string }
-  ) =>
-    Effect.map(given(variable.name), (text) =>
-      Option.getOrElse(
-        Option.orElse(flag, () => text),
-        () => variable.fallback
-      )
+  const chosen = (flag: Option.Option<string>, variable: Variable<string>) =>
+    Effect.map(
+      Effect.orElseSucceed(textOf(variable), () => undefined),
+      (text) => Option.getOrElse(flag, () => text ?? variable.fallback)
     )
   const scheduler = yield* chosen(flags.scheduler, serviceVariables.scheduler)
   const store = yield* chosen(flags.store, serviceVariables.store)
@@ -150,6 +127,7 @@ const problemsTogether = Effect.fnUntraced(function* (
   const messageOf = (check: Effect.Effect<unknown, { readonly message: string }>) =>
     Effect.match(check, { onSuccess: () => [], onFailure: ({ message }) => [message] })
   const found = [
+    ...(yield* messageOf(checkStoreFlag(flags.store))),
     ...(yield* messageOf(checkRetryDelays)),
     ...(yield* messageOf(checkOpenFor)),
     ...(yield* messageOf(resolveScheduler(scheduler, { slurmConf }))),

@@ -5,7 +5,7 @@ import type { Paint } from "../TerminalOutput.ts"
 import { fit, printable, shorten, wrap } from "../TerminalText.ts"
 import type { Configuration, Setting } from "./Configuration.ts"
 
-const sources = { default: "default", environment: "variable", flag: "flag" } as const
+const sources = { default: "default", environment: "variable", file: "file", flag: "flag" } as const
 const widestSource = Math.max(...Object.values(sources).map((name) => name.length))
 const gap = 2
 /** Below this a value is cut rather than made narrower still. */

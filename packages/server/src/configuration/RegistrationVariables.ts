@@ -35,6 +35,8 @@ export const registrationVariables: ReadonlyArray<AnyVariable> = RegistrationCon
     rule,
     defaultText: show(defaults[field]),
     isSecret: false,
+    file: undefined,
+    namesSecretFile: false,
     flag: undefined,
     check: Option.some
   })

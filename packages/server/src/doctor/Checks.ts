@@ -80,7 +80,7 @@ const nowhere = Effect.succeed([
 
 const checkConfiguration = ({ problems, settings, warnings }: Configuration): ReadonlyArray<Finding> => [
   ...problems.map((message) => problem(message, "Change it; muster config shows every value.")),
-  ...warnings.map((message) => warning(message, "Correct its name, or unset it.")),
+  ...warnings.map((message) => warning(message, "Correct it, or unset it.")),
   ...(problems.length + warnings.length > 0
     ? []
     : [

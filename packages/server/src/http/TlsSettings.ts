@@ -19,7 +19,8 @@ export const tlsVariables = {
   key: text({
     name: "MUSTER_TLS_KEY",
     description: "HTTPS: a file with the certificate's private key, in PEM",
-    rule: aFile
+    rule: aFile,
+    namesSecretFile: true
   }),
   clientCa: text({
     name: "MUSTER_TLS_CLIENT_CA",

@@ -9,6 +9,7 @@ export interface PostgresUrl {
   readonly name: string
   /** A text in which the password is not, whoever has written it. */
   readonly withoutPassword: (text: string) => string
+  readonly hasPassword: boolean
 }
 
 export const isPostgresUrl = (spec: string): boolean => /^postgres(?:ql)?:/i.test(spec)
@@ -35,6 +36,7 @@ const parse = (text: string): Option.Option<PostgresUrl> => {
   const spellings = secrets.flatMap((secret) => [secret, decode(secret), encodeURIComponent(secret)])
   return Option.some({
     name,
+    hasPassword: spellings.length > 0,
     withoutPassword: (text) => spellings.reduce((text, secret) => text.replaceAll(secret, "***"), text)
   })
 }

@@ -2,7 +2,7 @@
  * From the value of `--store` to the store that it names.
  */
 import { FleetStore, MemoryFleetStore } from "@muster/core/fleet"
-import { Context, Effect, Layer, Redacted } from "effect"
+import { Context, Effect, Layer, Option, Redacted } from "effect"
 import { AuditLog } from "../access/AuditLog.ts"
 import { auditedMemory } from "../access/MemoryAuditLog.ts"
 import { makeMemoryTokenStore } from "../access/MemoryTokenStore.ts"
@@ -75,6 +75,33 @@ const memoryStoreLayer: Layer.Layer<StoreServices> = Layer.effectContext(
     )
   })
 )
+
+/**
+ * What `--store` says, where it may: every user of the machine can see the arguments of a process, so a password has
+ * no place among them.
+ */
+export const checkStoreFlag = (
+  flag: Option.Option<string>
+): Effect.Effect<Option.Option<string>, WrongUsage> =>
+  Option.match(flag, {
+    onNone: () => Effect.succeed(flag),
+    onSome: (spec) =>
+      isPostgresUrl(spec)
+        ? parsePostgresUrl(Redacted.make(spec)).pipe(
+            // One that is no address is told where it is opened.
+            Effect.orElseSucceed(() => ({ hasPassword: false })),
+            Effect.flatMap(({ hasPassword }) =>
+              hasPassword ? Effect.fail(passwordInFlag) : Effect.succeed(flag)
+            )
+          )
+        : Effect.succeed(flag)
+  })
+
+const passwordInFlag = new WrongUsage({
+  message:
+    "--store takes no address with a password, which every user of this machine could see. " +
+    "Put the address into MUSTER_STORE, or into a file that MUSTER_STORE_FILE names"
+})
 
 // What a command does not need, or a store, is not loaded: both take a while.
 const sqliteStoreLayer = (path: string) =>
