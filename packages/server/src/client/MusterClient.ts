@@ -109,7 +109,7 @@ const receive = Effect.fnUntraced(function* (
   return isMusterProblem(body.toString()) ? whole() : yield* succeeded(address, whole())
 })
 
-const keptHeaders = ["content-type", "location", "retry-after"]
+const keptHeaders = ["content-type", "location", "retry-after", "www-authenticate"]
 
 const rebuild = ({ headers, status }: HttpClientResponse.HttpClientResponse, body: Buffer<ArrayBuffer>) =>
   new Response(body.length === 0 ? null : body, {

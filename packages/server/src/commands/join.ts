@@ -93,14 +93,16 @@ export const join = Command.make(
         message: `This machine's name, ${id}, is no id of a worker: give one with --id`
       })
     }
-    const worker = yield* Worker.decode({
+    const worker = {
       id,
       capabilities: {
         cpuCores: Option.getOrElse(flags.cpuCores, availableParallelism),
         memoryMb: Option.getOrElse(flags.memoryMb, () => Math.floor(totalmem() / 2 ** 20))
       },
-      metadata: { labels: Option.getOrElse(flags.label, () => ({})) }
-    }).pipe(Effect.mapError(({ message }) => new WrongUsage({ message })))
+      metadata: { labels: Option.getOrElse(flags.label, (): Record<string, string> => ({})) },
+      ...(Option.isNone(flags.lease) ? undefined : { leaseTtl: flags.lease.value })
+    }
+    yield* Effect.mapError(Worker.decode(worker), ({ message }) => new WrongUsage({ message }))
     const client = MusterClient.layer(yield* serviceAddress(flags.server)).pipe(
       Layer.provide(withToken(Redacted.make(token))),
       Layer.provide(plainHttpClient)
@@ -109,14 +111,10 @@ export const join = Command.make(
     const joined = yield* Effect.scoped(
       Effect.gen(function* () {
         const file = yield* openPrivately(flags.credential)
-        const joined = yield* ask((api) =>
-          api.access.join({
-            payload: {
-              ...worker,
-              ...(Option.isNone(flags.lease) ? undefined : { leaseTtl: flags.lease.value })
-            }
-          })
-        ).pipe(Effect.provide(client))
+        const joined = yield* Effect.provide(
+          ask((api) => api.access.join({ payload: worker })),
+          client
+        )
         const { credential, ...told } = joined
         yield* file.keep(`${credential}\n`)
         return told

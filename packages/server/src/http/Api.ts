@@ -111,6 +111,9 @@ const WorkerRequest = Schema.Struct({
   )
 }).annotate({ identifier: "WorkerRequest" })
 
+/** As it is sent: a namespace that is not named is the token's, not the default one. */
+const JoinRequest = Schema.toEncoded(WorkerRequest).annotate({ identifier: "JoinRequest" })
+
 const limit = Schema.optionalKey(
   Schema.FiniteFromString.check(
     Schema.isInt({ expected: limitRule() }),
@@ -515,7 +518,7 @@ const access = HttpApiGroup.make("access")
       )
     ),
     HttpApiEndpoint.post("join", "/v1/join", {
-      payload: WorkerRequest,
+      payload: JoinRequest,
       success: JoinedView.pipe(HttpApiSchema.status(202)),
       error: [InvalidWorkerProblem, ...BodyProblems, OverloadedResponse]
     }).annotateMerge(

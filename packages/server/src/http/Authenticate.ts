@@ -27,7 +27,10 @@ export const AuthenticationLive = Layer.effect(
     /** Who it is, where authentication is on. */
     const identify = Effect.fnUntraced(function* (request: Request) {
       const presented = credentialOf(request)
-      if (Option.isNone(presented)) return yield* unauthenticated("This service asks for a token.")
+      if (Option.isNone(presented))
+        return yield* unauthenticated(
+          "This service asks for a token. The commands show the one that MUSTER_TOKEN_FILE names."
+        )
       const { isCookie, value } = presented.value
       if (isCookie && !isLook(request) && isFromElsewhere(request)) return yield* fromElsewhere
       const identity = yield* Effect.mapError(access.identify(Redacted.value(value)), (error) =>
