@@ -36,12 +36,11 @@ export const credentialOf = ({ cookies, headers }: Request): Option.Option<Prese
 export const isFromElsewhere = ({ headers }: Request): boolean => {
   const site = headers["sec-fetch-site"]
   if (site !== undefined) return site !== "same-origin" && site !== "none"
-  const { origin } = headers
-  return origin !== undefined && hostOf(origin) !== headers["host"]?.toLowerCase()
+  const { host, origin } = headers
+  if (origin === undefined) return false
+  // "null" is what browsers say of pages that have no origin.
+  return !URL.canParse(origin) || new URL(origin).host.toLowerCase() !== host?.toLowerCase()
 }
-
-const hostOf = (origin: string): string | undefined =>
-  URL.canParse(origin) ? new URL(origin).host.toLowerCase() : undefined
 
 /**
  * The request names a host that is not this machine. Where nothing but being on this machine is asked of a caller, a
