@@ -12,7 +12,11 @@ const undeclared = [
   "not-found 404",
   "method-not-allowed 405",
   "malformed-request 400",
-  "header-fields-too-large 431"
+  "uri-too-long 414",
+  "expectation-failed 417",
+  "header-fields-too-large 431",
+  "transfer-coding-not-supported 501",
+  "http-version-not-supported 505"
 ]
 
 const page = readFileSync(new URL("../../../docs/http-api.md", import.meta.url), "utf8")

@@ -97,9 +97,9 @@ describe("bodies", () => {
   it("answers 400 for JSON of any depth", async () => {
     const depth = 400_000
     const deep = "[".repeat(depth) + "]".repeat(depth)
-    assertProblem(await service.send("POST", "/v1/workers", deep), 400, "invalid-worker")
+    assertProblem(await service.send("POST", "/v1/workers", deep), 400, "malformed-json")
     const inside = `{"id":"deep","capabilities":{"cpuCores":1,"memoryMb":1,"customResources":{"x":${deep}}}}`
-    assertProblem(await service.send("POST", "/v1/workers", inside), 400, "invalid-worker")
+    assertProblem(await service.send("POST", "/v1/workers", inside), 400, "malformed-json")
   })
 
   it("answers 413 for a body that is larger than a worker can be, announced or not", async () => {

@@ -95,7 +95,8 @@ const announce = Effect.fnUntraced(function* (settings: ServeSettings, url: stri
       attemptTimeout: Duration.format(config.attemptTimeout),
       deadline: config.deadline === undefined ? "none" : Duration.format(config.deadline),
       ...Record.map({ ...settings.fleet }, shown),
-      policies: settings.policies
+      policies: settings.policies,
+      rateLimit: settings.limits.rate ?? "off"
     })
   )
 })

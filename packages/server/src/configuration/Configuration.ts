@@ -7,6 +7,7 @@ import { Effect, Layer, Option, Result } from "effect"
 import { serviceAddress } from "../client/ServiceAddress.ts"
 import { resolveClientTls } from "../client/ServiceHttpClient.ts"
 import { checkRetryDelays } from "../FleetSettings.ts"
+import { checkRateLimit } from "../LimitSettings.ts"
 import { resolveTls } from "../http/TlsSettings.ts"
 import { checkOpenFor, defaultCalls, policyVariables } from "../PolicySettings.ts"
 import { resolveScheduler } from "../Schedulers.ts"
@@ -130,6 +131,7 @@ const problemsTogether = Effect.fnUntraced(function* (
     ...(yield* messageOf(checkStoreFlag(flags.store))),
     ...(yield* messageOf(checkRetryDelays)),
     ...(yield* messageOf(checkOpenFor)),
+    ...(yield* messageOf(checkRateLimit)),
     ...(yield* messageOf(resolveScheduler(scheduler, { slurmConf }))),
     ...(isFine(serviceVariables.store.name) ? yield* messageOf(storeKind(store)) : []),
     ...(yield* registrationProblems),

@@ -47,6 +47,7 @@ import {
   SchedulerUnavailableResponse,
   StoreUnavailableResponse,
   Superseded,
+  TooManyRequestsResponse,
   UnknownDeadLetter,
   UnknownToken,
   UnknownWorkerProblem,
@@ -77,7 +78,7 @@ import {
 /** Answers a request whose parameters cannot be decoded with a problem that names each of them. */
 export class RequestProblems extends HttpApiMiddleware.Service<RequestProblems>()(
   "@muster/server/RequestProblems",
-  { error: [InvalidRequest, InternalError, StoreUnavailableResponse] }
+  { error: [InvalidRequest, TooManyRequestsResponse, InternalError, StoreUnavailableResponse] }
 ) {}
 
 const describe = (summary: string, description?: string) =>
@@ -210,7 +211,7 @@ const workers = HttpApiGroup.make("workers")
         HttpApiSchema.StreamNdjson({ schema: WorkerRequest, maxElementBytes: HttpLimits.lineBytes })
       ],
       success: [BatchResults, HttpApiSchema.StreamNdjson({ schema: BatchResult })],
-      error: [...BodyProblems]
+      error: [...BodyProblems, TooManyRequestsResponse]
     })
       .annotate(OpenApi.Transform, withExamples(batchExamples))
       .annotateMerge(
@@ -387,6 +388,7 @@ const events = HttpApiGroup.make("events")
         UnknownWorkerProblem,
         WorkerTerminatedProblem,
         ...BodyProblems,
+        TooManyRequestsResponse,
         OverloadedResponse
       ]
     })
@@ -401,7 +403,7 @@ const events = HttpApiGroup.make("events")
     HttpApiEndpoint.get("followEvents", "/v1/events", {
       headers: { "last-event-id": lastEventId },
       success: HttpApiSchema.StreamSse({ data: PhaseEventView }),
-      error: OverloadedResponse
+      error: [OverloadedResponse, TooManyRequestsResponse]
     }).annotateMerge(
       describe(
         "Follow the fleet",

@@ -6,12 +6,15 @@ import { Effect, Layer, Option, Redacted } from "effect"
 import { HttpServerRequest } from "effect/http"
 import { Access } from "../access/Access.ts"
 import { anonymous, Caller, toActor } from "../access/Caller.ts"
+import { FailureLimiter } from "../access/FailureLimiter.ts"
 import { allows, permissionOf } from "../access/Permission.ts"
 import { Authentication } from "./Authentication.ts"
 import { clientAddress, TrustedProxies } from "./ClientAddress.ts"
 import { credentialOf, isFromElsewhere, isMisdirected } from "./Credentials.ts"
 import { storeUnavailable } from "./FleetProblems.ts"
+import { isOneClient } from "./NetworkAddress.ts"
 import { forbidden, Unauthenticated } from "./Problems.ts"
+import { Quota } from "./RateLimits.ts"
 
 type Request = HttpServerRequest.HttpServerRequest
 
@@ -23,9 +26,10 @@ export const AuthenticationLive = Layer.effect(
     const access = yield* Access
     const fleet = yield* Fleet
     const proxies = yield* TrustedProxies
+    const failures = yield* FailureLimiter
 
     /** Who it is, where authentication is on. */
-    const identify = Effect.fnUntraced(function* (request: Request) {
+    const identify = Effect.fnUntraced(function* (request: Request, address: string) {
       const presented = credentialOf(request)
       if (Option.isNone(presented))
         return yield* unauthenticated(
@@ -33,10 +37,17 @@ export const AuthenticationLive = Layer.effect(
         )
       const { isCookie, value } = presented.value
       if (isCookie && !isLook(request) && isFromElsewhere(request)) return yield* fromElsewhere
+      const isCounted = isOneClient(address)
+      if (isCounted) yield* failures.check(address)
       const identity = yield* Effect.mapError(access.identify(Redacted.value(value)), (error) =>
         storeUnavailable(error)
       )
-      return identity ?? (yield* unauthenticated("The token is not known here, was revoked, or is over."))
+      if (identity === undefined) {
+        if (isCounted) yield* failures.failed(address)
+        return yield* unauthenticated("The token is not known here, was revoked, or is over.")
+      }
+      yield* (yield* Quota).countFor(identity.id)
+      return identity
     })
 
     /** Everybody who is on this machine, but no page that a browser on it shows. */
@@ -53,7 +64,7 @@ export const AuthenticationLive = Layer.effect(
           permission === "public"
             ? Effect.succeed(anonymous)
             : access.isOn
-              ? identify(request)
+              ? identify(request, address)
               : admitAll(request)
         return Effect.flatMap(identified, (identity) => {
           const caller = { ...identity, address }
@@ -72,7 +83,7 @@ export const AuthenticationLive = Layer.effect(
       })
     )
   })
-)
+).pipe(Layer.provide(FailureLimiter.layer))
 
 const unauthenticated = (detail: string) => Effect.fail(new Unauthenticated({ detail }))
 

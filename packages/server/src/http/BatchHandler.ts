@@ -9,6 +9,7 @@ import type { Caller } from "../access/Caller.ts"
 import { notAccepted } from "./FleetProblems.ts"
 import { HttpLimits } from "./HttpLimits.ts"
 import { type Line, lines } from "./NdjsonLines.ts"
+import { Quota } from "./RateLimits.ts"
 import { contentTooLarge, ItemProblem, MalformedJson } from "./Problems.ts"
 import { parseJson, readJson, requireMediaType } from "./RequestBody.ts"
 import { onceOf } from "./RequestKeys.ts"
@@ -36,7 +37,8 @@ export const receiveBatch = Effect.fnUntraced(function* (
   options: BatchOptions
 ) {
   const fleet = yield* Fleet
-  const batch = new Batch(fleet, options)
+  const quota = yield* Quota
+  const batch = new Batch(fleet, options, quota)
   const type = yield* requireMediaType(request, ["application/json", "application/x-ndjson"])
   if (type === "application/x-ndjson") {
     return HttpServerResponse.stream(
@@ -50,6 +52,8 @@ export const receiveBatch = Effect.fnUntraced(function* (
   if (input.length > HttpLimits.arrayItems) {
     return yield* contentTooLarge(HttpLimits.arrayItems, "items", "The array")
   }
+  // One has been counted with the request.
+  if (input.length > 1) yield* quota.take(input.length - 1)
   const members = input.map((item: unknown, index): Member => ({
     place: { index },
     number: index,
@@ -61,10 +65,12 @@ export const receiveBatch = Effect.fnUntraced(function* (
 class Batch {
   private readonly fleet: Fleet["Service"]
   private readonly options: BatchOptions
+  private readonly quota: Quota
 
-  constructor(fleet: Fleet["Service"], options: BatchOptions) {
+  constructor(fleet: Fleet["Service"], options: BatchOptions, quota: Quota) {
     this.fleet = fleet
     this.options = options
+    this.quota = quota
   }
 
   array(members: ReadonlyArray<Member>): Effect.Effect<ReadonlyArray<BatchResult>> {
@@ -78,17 +84,20 @@ class Batch {
         })
   }
 
-  /** A stream that comes faster than the scheduler takes it is slowed down instead of refused. */
+  /** A stream that comes faster than the scheduler takes it, or than the client may send, is slowed down. */
   lines<E>(received: Stream.Stream<Line, E>): Stream.Stream<ReadonlyArray<BatchResult>, E> {
     return this.options.wait === undefined
       ? Stream.mapArrayEffect(received, (lines) =>
           Effect.forEach(chunksOf(lines, HttpLimits.itemsAtOnce), (chunk) =>
-            this.takeInAll(chunk.map(memberOf), true)
+            Effect.andThen(this.quota.pace(chunk.length), this.takeInAll(chunk.map(memberOf), true))
           ).pipe(Effect.map((results) => [results.flat()] as const))
         )
       : Stream.mapEffect(
           received,
-          (line) => Effect.map(this.takeInAndWait(memberOf(line), true), (result) => [result]),
+          (line) =>
+            Effect.andThen(this.quota.pace(1), this.takeInAndWait(memberOf(line), true)).pipe(
+              Effect.map((result) => [result])
+            ),
           { concurrency: HttpLimits.waitingItems }
         )
   }

@@ -1,27 +1,21 @@
 /**
- * Requests that Node's parser refuses never reach a route. They too are answered with a problem document, and the
- * connection is closed, since what follows on it cannot be understood. So is one with too many requests at once.
- * Where TLS failed, or the connection itself, there is nobody to answer.
+ * Requests that Node's parser refuses, or that Node would answer itself, never reach a route. They too are answered with
+ * a problem document, and the connection is closed, since what follows on it cannot be understood. So is one with too
+ * many requests at once. Where TLS failed, or the connection itself, there is nobody to answer.
  */
 import { Predicate } from "effect"
 import type { Server, ServerResponse } from "node:http"
 import type { Duplex } from "node:stream"
 import { HttpLimits } from "./HttpLimits.ts"
+import { problemDocument, problemHeaders, rawAnswer, refused, type RefusedRequest } from "./RefusedRequest.ts"
 
-const malformed = ["malformed-request", 400, "The request is not HTTP"] as const
-
-const problems = new Map<string, readonly [name: string, status: number, title: string]>([
-  ["HPE_HEADER_OVERFLOW", ["header-fields-too-large", 431, "The request's headers are too large"]],
-  ["HPE_CHUNK_EXTENSIONS_OVERFLOW", ["content-too-large", 413, "The body's chunk extensions are too large"]],
-  ["ERR_HTTP_REQUEST_TIMEOUT", ["request-timeout", 408, "The request took too long to arrive"]]
+const byCode = new Map<string, RefusedRequest>([
+  ["HPE_HEADER_OVERFLOW", refused.headers],
+  ["HPE_CHUNK_EXTENSIONS_OVERFLOW", refused.chunkExtensions],
+  ["HPE_INVALID_VERSION", refused.version],
+  ["HPE_PAUSED_H2_UPGRADE", refused.version],
+  ["ERR_HTTP_REQUEST_TIMEOUT", refused.timeout]
 ])
-
-const reasons: Readonly<Record<number, string>> = {
-  400: "Bad Request",
-  408: "Request Timeout",
-  413: "Content Too Large",
-  431: "Request Header Fields Too Large"
-}
 
 export const answerClientErrors = (server: Server): void => {
   const unanswered = new WeakMap<Duplex, Set<ServerResponse>>()
@@ -36,16 +30,30 @@ export const answerClientErrors = (server: Server): void => {
     const code = Predicate.hasProperty(error, "code") && Predicate.isString(error.code) ? error.code : ""
     const isNext = canAnswer(unanswered.get(socket))
     if (!isOfHttp(code) || !socket.writable || !isNext) return socket.destroy()
-    const [name, status, title] = problems.get(code) ?? malformed
-    const body = JSON.stringify({ type: `urn:muster:problem:${name}`, status, title })
-    socket.end(
-      `HTTP/1.1 ${status} ${reasons[status]}\r\ncontent-type: application/problem+json\r\n` +
-        `content-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`
-    )
+    socket.end(rawAnswer(isTarget(code, error) ? refused.target : (byCode.get(code) ?? refused.malformed)))
+  })
+  server.on("connect", (_, socket) => {
+    socket.on("error", () => socket.destroy())
+    socket.end(rawAnswer(refused.method))
+  })
+  server.on("checkExpectation", (_, response) => {
+    const document = problemDocument(refused.expectation)
+    response.writeHead(refused.expectation.status, {
+      ...problemHeaders(refused.expectation),
+      "content-length": Buffer.byteLength(document)
+    })
+    response.end(document)
   })
 }
 
 const isOfHttp = (code: string): boolean => code.startsWith("HPE_") || code.startsWith("ERR_HTTP_")
+
+/** Whether what did not fit was the first line: all of what was read last, if the request came in one piece. */
+const isTarget = (code: string, error: Error): boolean =>
+  code === "HPE_HEADER_OVERFLOW" &&
+  Predicate.hasProperty(error, "rawPacket") &&
+  Buffer.isBuffer(error.rawPacket) &&
+  /^[A-Z]+ [^ ]+$/.test(error.rawPacket.toString("latin1", 0, 16 * 1024))
 
 /** Whether what is written now is the answer to what was refused, and not a part of another answer or in its place. */
 const canAnswer = (unanswered: ReadonlySet<ServerResponse> = new Set()): boolean =>

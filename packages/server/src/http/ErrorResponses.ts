@@ -13,18 +13,25 @@ import {
 import { HttpApiMiddleware } from "effect/http-api"
 import { IncomingMessage } from "node:http"
 import { Lifecycle } from "../Lifecycle.ts"
+import { Limits } from "../LimitSettings.ts"
 import { RequestProblems } from "./Api.ts"
+import { clientAddress, TrustedProxies } from "./ClientAddress.ts"
 import { HttpLimits } from "./HttpLimits.ts"
 import { invalidRequest } from "./InvalidInput.ts"
-import { atMost } from "./OpenRequests.ts"
+import { clientNetwork, isOneClient } from "./NetworkAddress.ts"
+import { atMost, atMostEach } from "./OpenRequests.ts"
 import {
   ContentTooLarge,
   InternalError,
   InvalidRequest,
   MethodNotAllowed,
   NotFound,
-  Overloaded
+  Overloaded,
+  TooManyRequests
 } from "./Problems.ts"
+import { problemDocument, problemHeaders, type RefusedRequest } from "./RefusedRequest.ts"
+import { wrongShape } from "./RequestShape.ts"
+import { isWatching, pathOf } from "./RequestPath.ts"
 import { allowedMethods } from "./Routes.ts"
 
 /** Parameters, headers and queries that cannot be decoded, each with its path and the rule. */
@@ -39,33 +46,45 @@ type Request = HttpServerRequest.HttpServerRequest
 const AllErrors = HttpRouter.middleware(
   Effect.gen(function* () {
     const lifecycle = yield* Lifecycle
-    const counted = atMost(HttpLimits.openRequests, 1, "requests are open already")
+    const limits = yield* Limits
+    const proxies = yield* TrustedProxies
+    const counted = atMost(limits.requests, 1, "requests are open already")
+    const countedForOne = atMostEach(limits.clientConnections, 1, "requests of this client are open already")
     // Whoever watches the service is answered however busy it is: what is killed for that starts all over again.
-    const admitted = ({ url }: Request) => (isWatching(pathOf(url)) ? Effect.void : counted)
+    const admitted = (request: Request) => {
+      if (isWatching(request.url)) return Effect.void
+      const address = clientAddress(request, proxies)
+      return isOneClient(address) ? Effect.andThen(countedForOne(clientNetwork(address)), counted) : counted
+    }
     return (handler) =>
-      Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) =>
-        (isGone(request) ? Effect.interrupt : Effect.andThen(admitted(request), handler)).pipe(
+      Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) => {
+        if (isGone(request)) return Effect.interrupt
+        const wrong = request.source instanceof IncomingMessage ? wrongShape(request.source) : undefined
+        if (wrong !== undefined) return Effect.succeed(refuse(wrong))
+        return Effect.andThen(admitted(request), handler).pipe(
           Effect.catchCause((cause) => respond(request, cause)),
           // A connection that stays open would keep the service from ending.
           Effect.map((response) =>
             lifecycle.isStopping() ? HttpServerResponse.setHeader(response, "connection", "close") : response
           )
         )
-      )
+      })
   }),
   { global: true }
 )
 
-const isWatching = (path: string): boolean => path === "/healthz" || path === "/readyz" || path === "/metrics"
-
 /** Requests that came in one piece reach the handlers although the connection was closed over the first of them. */
-const isGone = ({ source }: Request): boolean => source instanceof IncomingMessage && source.socket.destroyed
+const isGone = ({ source }: Request): boolean =>
+  source instanceof IncomingMessage && (source.socket.destroyed || source.socket.writableEnded)
+
+const refuse = (wrong: RefusedRequest): Response =>
+  HttpServerResponse.text(problemDocument(wrong), { status: wrong.status, headers: problemHeaders(wrong) })
 
 const respond = (request: Request, cause: Cause.Cause<unknown>): Effect.Effect<Response, Types.unhandled> => {
   if (Cause.hasInterruptsOnly(cause))
     return Effect.failCause(Cause.fromReasons(cause.reasons.filter(Cause.isInterruptReason)))
   const error = Cause.squash(cause)
-  if (error instanceof Overloaded) {
+  if (error instanceof Overloaded || error instanceof TooManyRequests) {
     const retryAfter = String(error.retryAfter)
     return Effect.map(render(error), HttpServerResponse.setHeader("retry-after", retryAfter))
   }
@@ -111,8 +130,6 @@ const noRoute = (request: Request): Effect.Effect<Response> => {
 
 const render = (problem: HttpServerRespondable.Respondable): Effect.Effect<Response> =>
   Effect.orDie(HttpServerRespondable.toResponse(problem))
-
-const pathOf = (url: string): string => url.split("?", 1)[0] ?? ""
 
 /** All of it, for every route. */
 export const ErrorResponses = Layer.mergeAll(RequestProblemsLive, AllErrors)

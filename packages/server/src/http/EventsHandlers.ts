@@ -19,6 +19,7 @@ import {
   type UnknownWorkerProblem,
   type WorkerTerminatedProblem
 } from "./Problems.ts"
+import { Quota } from "./RateLimits.ts"
 import { keyOf } from "./RequestKeys.ts"
 import { mediaType, readJson, requireMediaType } from "./RequestBody.ts"
 import { type EventResult, toAccepted } from "./Schemas.ts"
@@ -78,6 +79,8 @@ export const EventsHandlers = HttpApiBuilder.group(
       if (input.length > HttpLimits.arrayItems) {
         return yield* contentTooLarge(HttpLimits.arrayItems, "items", "The array")
       }
+      // One has been counted with the request.
+      if (input.length > 1) yield* (yield* Quota).take(input.length - 1)
       const results = yield* Effect.forEach(input, (item, index) =>
         receive(item).pipe(
           Effect.match({
@@ -92,7 +95,7 @@ export const EventsHandlers = HttpApiBuilder.group(
     const follow = yield* makeFollow
 
     return handlers
-      .handleRaw("followEvents", ({ headers }) => follow(headers["last-event-id"]))
+      .handleRaw("followEvents", ({ headers, request }) => follow(request, headers["last-event-id"]))
       .handleRaw(
         "receiveEvents",
         Effect.fnUntraced(function* ({ request }) {

@@ -6,18 +6,26 @@
 import { type EventPosition, Fleet, type PhaseEvent } from "@muster/core/fleet"
 import { Duration, Effect, Schema, Stream } from "effect"
 import { Sse } from "effect/encoding"
-import { HttpServerResponse } from "effect/http"
+import { type HttpServerRequest, HttpServerResponse } from "effect/http"
 import { Lifecycle } from "../Lifecycle.ts"
+import { clientAddress, TrustedProxies } from "./ClientAddress.ts"
 import { storeUnavailable } from "./FleetProblems.ts"
 import { HttpLimits } from "./HttpLimits.ts"
-import { atMost } from "./OpenRequests.ts"
+import { clientNetwork, isOneClient } from "./NetworkAddress.ts"
+import { atMost, atMostEach } from "./OpenRequests.ts"
 import { PhaseEventView, toPhaseEventView } from "./Schemas.ts"
 
 /** The handler, with the count of those who follow. */
 export const makeFollow = Effect.gen(function* () {
   const fleet = yield* Fleet
   const lifecycle = yield* Lifecycle
+  const proxies = yield* TrustedProxies
   const counted = atMost(HttpLimits.followers, 10, "clients follow the events already")
+  const countedForOne = atMostEach(
+    HttpLimits.followersPerClient,
+    10,
+    "streams are followed by this client already"
+  )
 
   const follow = (after: EventPosition) =>
     fleet.events(after).pipe(
@@ -28,7 +36,12 @@ export const makeFollow = Effect.gen(function* () {
       Stream.interruptWhen(lifecycle.stopped)
     )
 
-  return Effect.fnUntraced(function* (lastEventId: string | undefined) {
+  return Effect.fnUntraced(function* (
+    request: HttpServerRequest.HttpServerRequest,
+    lastEventId: string | undefined
+  ) {
+    const address = clientAddress(request, proxies)
+    if (isOneClient(address)) yield* countedForOne(clientNetwork(address))
     yield* counted
     const latest = yield* Effect.mapError(fleet.latestEvent, storeUnavailable)
     const after = startingPoint(lastEventId, latest)

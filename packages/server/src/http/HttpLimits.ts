@@ -41,12 +41,28 @@ export const HttpLimits = {
   tokenNamespaces: 100,
   /** Hours that a session of the console lasts. */
   sessionHours: 12,
-  /** Requests that are open at the same time, streams of events included; above it they are answered with 503. */
-  openRequests: 10_000,
   /** Streams of events that are followed at the same time. */
   followers: 1000,
+  /** Streams of events that one client follows at the same time. */
+  followersPerClient: 100,
   /** Seconds after which a stream of events that has nothing to say sends a comment, to show that it lives. */
   keepAliveSeconds: 15,
+  /** Bytes of a request's target, its path and query. */
+  targetBytes: 8 * 1024,
+  /** Parameters of a query. */
+  queryParameters: 64,
+  /** Header fields of a request. */
+  headerFields: 128,
+  /** Seconds until the headers of a request must be there, counted from its first byte or the connection's start. */
+  headerSeconds: 30,
+  /** Levels of JSON inside each other. */
+  jsonDepth: 64,
+  /** Wrong credentials from one network in a minute, before nothing of it is looked at. */
+  failuresPerMinute: 20,
+  /** Clients of which it is known how much they have asked for. */
+  clients: 100_000,
+  /** Connections that are open at the same time. */
+  connections: 20_000,
   /** Requests on one connection that are not answered yet; above it the connection is closed. */
   pipelined: 64,
   /** Seconds after which a connection on which nothing moves is closed. */

@@ -7,7 +7,7 @@ import { HttpRouter, HttpServer } from "effect/http"
 import { HttpApiBuilder } from "effect/http-api"
 import { createServer, type Server } from "node:http"
 import { History } from "../History.ts"
-import type { LimitSettings } from "../LimitSettings.ts"
+import { Limits, type LimitSettings } from "../LimitSettings.ts"
 import { Telemetry } from "../Telemetry.ts"
 import { AccessHandlers } from "./AccessHandlers.ts"
 import { Api } from "./Api.ts"
@@ -16,6 +16,7 @@ import { CallerTrace } from "./CallerTrace.ts"
 import { CannotListen } from "./CannotListen.ts"
 import { TrustedProxies } from "./ClientAddress.ts"
 import { answerClientErrors } from "./ClientErrors.ts"
+import { limitConnections } from "./ConnectionLimits.ts"
 import { Console } from "./Console.ts"
 import { DeadLettersHandlers } from "./DeadLettersHandlers.ts"
 import { Documentation } from "./Documentation.ts"
@@ -23,7 +24,9 @@ import { ErrorResponses } from "./ErrorResponses.ts"
 import { EventsHandlers } from "./EventsHandlers.ts"
 import { HttpLimits } from "./HttpLimits.ts"
 import type { InvalidTlsFiles, TlsFiles } from "../tls/TlsFiles.ts"
+import { isLoopback } from "./NetworkAddress.ts"
 import { OverviewHandlers } from "./OverviewHandlers.ts"
+import { RateLimiterLive, RateLimits } from "./RateLimits.ts"
 import { SchedulerHandlers } from "./SchedulerHandlers.ts"
 import { SystemHandlers } from "./SystemHandlers.ts"
 import { WorkersHandlers } from "./WorkersHandlers.ts"
@@ -41,7 +44,9 @@ export const Routes = HttpApiBuilder.layer(Api).pipe(
   ]),
   Layer.merge(Documentation),
   Layer.merge(Console),
-  Layer.provide([ErrorResponses, CallerTrace, AuthenticationLive]),
+  // The first is the outermost.
+  Layer.provide([RateLimits.pipe(Layer.provide(RateLimiterLive)), AuthenticationLive]),
+  Layer.provide([ErrorResponses, CallerTrace]),
   Layer.provide([Telemetry.layer, History.layer])
 )
 
@@ -54,6 +59,16 @@ export interface ListenOptions {
   readonly limits: LimitSettings
   /** Of HTTPS; absent: HTTP. */
   readonly tls?: TlsFiles | undefined
+  /** Default: that of {@link HttpLimits}. */
+  readonly patience?: Patience
+}
+
+/** How long a client may take, in seconds. */
+export interface Patience {
+  /** Until the headers of a request are there. */
+  readonly headerSeconds: number
+  /** While nothing moves on its connection. */
+  readonly idleSeconds: number
 }
 
 export interface HttpService {
@@ -66,12 +81,13 @@ export interface HttpService {
 export const startHttpService = Effect.fnUntraced(function* ({
   host,
   limits,
+  patience = HttpLimits,
   port,
   shutdownTimeout,
   tls
 }: ListenOptions) {
   const scope = yield* Scope.make()
-  const { closeHandshakes, server } = yield* Scope.provide(makeServer(tls), scope)
+  const { closeHandshakes, server } = yield* Scope.provide(makeServer({ limits, patience, tls }), scope)
   const context = yield* HttpRouter.serve(Routes, {
     disableLogger: true,
     disableListenLog: true,
@@ -84,13 +100,15 @@ export const startHttpService = Effect.fnUntraced(function* ({
       maxParamLength: HttpLimits.headerBytes
     }
   }).pipe(
-    Layer.provide(Layer.succeed(TrustedProxies, limits.trustedProxies)),
+    Layer.provide([Layer.succeed(TrustedProxies, limits.trustedProxies), Layer.succeed(Limits, limits)]),
     Layer.provideMerge(
       NodeHttpServer.layer(() => server, { host, port, gracefulShutdownTimeout: shutdownTimeout })
     ),
     Layer.buildWithScope(scope),
     Effect.mapError(({ cause }) => CannotListen.from(host, port, cause))
   )
+  // There is nothing to upgrade to; without a listener Node takes such a request for what it is besides.
+  server.removeAllListeners("upgrade")
   const closeConnections = Effect.sync(() => {
     server.closeAllConnections()
     closeHandshakes()
@@ -108,35 +126,51 @@ export const startHttpService = Effect.fnUntraced(function* ({
   return service
 })
 
-const serverOptions = {
+const optionsFor = ({ headerSeconds }: Patience) => ({
   // A stream of NDJSON may take as long as it wants to; other bodies have a limit of their own.
   requestTimeout: 0,
   maxHeaderSize: HttpLimits.headerBytes,
-  headersTimeout: 60_000,
-  keepAliveTimeout: 10_000
-}
+  headersTimeout: headerSeconds * 1000,
+  connectionsCheckingInterval: (headerSeconds * 1000) / 6,
+  keepAliveTimeout: 10_000,
+  // A request without one is answered with a problem document.
+  requireHostHeader: false
+})
 
-const makeServer = Effect.fnUntraced(function* (
-  tls: TlsFiles | undefined
-): Effect.fn.Return<
+const makeServer = Effect.fnUntraced(function* ({
+  limits,
+  patience,
+  tls
+}: Pick<ListenOptions, "limits" | "tls"> & { readonly patience: Patience }): Effect.fn.Return<
   { readonly server: Server; readonly closeHandshakes: () => void },
   InvalidTlsFiles,
   Scope.Scope
 > {
   if (tls === undefined) {
-    const server = createServer(serverOptions)
-    prepare(server)
+    const server = createServer(optionsFor(patience))
+    prepare(server, limits, patience)
     return { server, closeHandshakes: () => {} }
   }
   const { makeHttpsServer } = yield* Effect.promise(() => import("./HttpsServer.ts"))
-  const https = yield* makeHttpsServer(tls, serverOptions)
-  prepare(https.server)
+  const https = yield* makeHttpsServer(tls, optionsFor(patience))
+  prepare(https.server, limits, patience)
   return https
 })
 
 /** What the server has for every connection, encrypted or not. */
-const prepare = (server: Server): void => {
-  server.timeout = HttpLimits.idleSeconds * 1000
+const prepare = (
+  server: Server,
+  { clientConnections, trustedProxies }: LimitSettings,
+  { idleSeconds }: Patience
+): void => {
+  server.timeout = idleSeconds * 1000
+  // Node would drop what is above its own limit, and say nothing.
+  server.maxHeadersCount = 0
+  limitConnections(server, {
+    total: HttpLimits.connections,
+    perClient: clientConnections,
+    isExempt: (address) => isLoopback(address) || trustedProxies.has(address)
+  })
   // Node closes the connections that are idle when it stops listening, but not those that become idle afterwards.
   server.on("request", (_, response) => {
     response.on("close", () => {

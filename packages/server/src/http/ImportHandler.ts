@@ -9,6 +9,7 @@ import { type ReadLine, readLine } from "../export/ExportReading.ts"
 import { notAccepted, storeUnavailable } from "./FleetProblems.ts"
 import { HttpLimits } from "./HttpLimits.ts"
 import { type Line, lines } from "./NdjsonLines.ts"
+import { Quota } from "./RateLimits.ts"
 import { contentTooLarge, InvalidExport, ItemProblem } from "./Problems.ts"
 import { parseJson, requireMediaType } from "./RequestBody.ts"
 import type { ImportResult } from "./Schemas.ts"
@@ -19,11 +20,14 @@ export const receiveImport = Effect.fnUntraced(function* (
   dryRun: boolean
 ) {
   const fleet = yield* Fleet
+  const quota = yield* Quota
   yield* requireMediaType(request, ["application/x-ndjson"])
   const results = lines(request.stream, HttpLimits.exportLineBytes).pipe(
     Stream.mapArrayEffect((received) =>
       Effect.map(
-        Effect.forEach(chunksOf(received, HttpLimits.itemsAtOnce), (chunk) => takeIn(fleet, chunk, dryRun)),
+        Effect.forEach(chunksOf(received, HttpLimits.itemsAtOnce), (chunk) =>
+          Effect.andThen(quota.pace(chunk.length), takeIn(fleet, chunk, dryRun))
+        ),
         (results) => [results.flat()] as const
       )
     )

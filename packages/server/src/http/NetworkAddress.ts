@@ -30,6 +30,12 @@ export const clientNetwork = (address: string): string => {
 /** Whether a canonical address is of this machine itself. */
 export const isLoopback = (address: string): boolean => address === "::1" || address.startsWith("127.")
 
+/**
+ * Whether limits for one client hold for an address. Not for this machine's own: whoever is on it can do worse, and a
+ * proxy on it that nobody has named would count as one client. Nor where the connection is gone, so that it is unknown.
+ */
+export const isOneClient = (address: string): boolean => address !== "unknown" && !isLoopback(address)
+
 /** Networks that an address can be in. */
 export interface Networks {
   /** Whether a canonical address is in one of them. */

@@ -4,6 +4,7 @@
  */
 import { Predicate } from "effect"
 import { HttpLimits } from "./HttpLimits.ts"
+import { isWatching } from "./RequestPath.ts"
 
 type Json = Readonly<Record<string, unknown>>
 
@@ -24,13 +25,51 @@ const revive = (key: string, value: unknown): unknown => {
   if (key === "components") {
     // With an empty object there, the page offers to log in.
     const { securitySchemes: _, ...rest } = value
-    return rest
+    return { ...rest, headers: rateLimitHeaders }
+  }
+  if (key === "paths") {
+    return Object.fromEntries(
+      Object.entries(value).map(([path, operations]) => [path, withRateLimits(path, operations)])
+    )
   }
   if (value.in === "query" && value.name === "limit") return { ...value, ...limitParameter }
   if (value.additionalProperties !== false) return value
   // Fields that are not known are ignored, not refused.
   const { additionalProperties: _, ...rest } = value
   return rest
+}
+
+const rateLimitHeaders = {
+  "RateLimit-Policy": {
+    description:
+      "The quota of each client: q requests (a worker or event counting as one) in w seconds. Absent where none is set, and for clients on the machine itself.",
+    schema: { type: "string", examples: ['"client";q=100000;w=100'] }
+  },
+  RateLimit: {
+    description: "What is left to this client: r requests, and more in t seconds.",
+    schema: { type: "string", examples: ['"client";r=99999;t=1'] }
+  }
+}
+
+/** Every answer has the headers, but of whoever watches the service: what they ask for is never refused. */
+const withRateLimits = (path: string, operations: unknown): unknown => {
+  if (!Predicate.isObject(operations)) return operations
+  const headers = Object.fromEntries(
+    Object.keys(rateLimitHeaders).map((name) => [name, { $ref: `#/components/headers/${name}` }])
+  )
+  return Object.fromEntries(
+    Object.entries(operations).map(([method, operation]) => {
+      if (!Predicate.hasProperty(operation, "responses") || !Predicate.isObject(operation.responses))
+        return [method, operation]
+      const responses = Object.entries(operation.responses).flatMap(([status, response]) => {
+        if (isWatching(path)) return status === "429" ? [] : [[status, response]]
+        if (!Predicate.isObject(response)) return [[status, response]]
+        const own = Predicate.isObject(response.headers) ? response.headers : {}
+        return [[status, { ...response, headers: { ...own, ...headers } }]]
+      })
+      return [method, { ...operation, responses: Object.fromEntries(responses) }]
+    })
+  )
 }
 
 const limitParameter = {

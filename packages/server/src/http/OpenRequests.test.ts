@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { TestScheduler } from "@muster/testing"
 import { Effect } from "effect"
-import { HttpLimits } from "./HttpLimits.ts"
+import { limitVariables } from "../LimitSettings.ts"
 import { problem, start, worker } from "./TestRoutes.ts"
 
 describe("requests that are open", () => {
@@ -10,7 +10,7 @@ describe("requests that are open", () => {
       const { open, scheduler, send } = yield* start()
       yield* scheduler.onRegister("a", [TestScheduler.hang])
       const leave = new AbortController()
-      const waiting = Array.from({ length: HttpLimits.openRequests }, () =>
+      const waiting = Array.from({ length: limitVariables.requests.fallback }, () =>
         Effect.runPromise(open("POST", "/v1/workers", worker("a"), { prefer: "wait=60" }, leave.signal))
       )
       const { headers, json } = yield* send("POST", "/v1/workers", worker("b"))

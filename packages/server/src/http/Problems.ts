@@ -144,6 +144,12 @@ export class KeyReusedProblem extends HttpApiError.Problem<KeyReusedProblem>()("
   title: "The Idempotency-Key was used for another request"
 }) {}
 
+export class TooManyRequests extends HttpApiError.Problem<TooManyRequests>()(
+  "TooManyRequests",
+  { type: typeOf("too-many-requests"), status: 429, title: "The client asks too much at once" },
+  { retryAfter: Schema.Int }
+) {}
+
 export class InternalError extends HttpApiError.Problem<InternalError>()("InternalError", {
   type: typeOf("internal-error"),
   status: 500,
@@ -192,6 +198,16 @@ const retryAfter = { "retry-after": Schema.Int }
 export const OverloadedResponse = Overloaded.pipe(
   HttpApiSchema.encodeToWithHeaders(
     { body: Overloaded, headers: retryAfter },
+    {
+      decode: ({ body }) => body,
+      encode: (body) => ({ body, headers: { "retry-after": body.retryAfter } })
+    }
+  )
+)
+
+export const TooManyRequestsResponse = TooManyRequests.pipe(
+  HttpApiSchema.encodeToWithHeaders(
+    { body: TooManyRequests, headers: retryAfter },
     {
       decode: ({ body }) => body,
       encode: (body) => ({ body, headers: { "retry-after": body.retryAfter } })

@@ -5,6 +5,7 @@
 import { ByteSize, Effect, Fiber, Predicate, Result } from "effect"
 import { HttpIncomingMessage, type HttpServerError, type HttpServerRequest } from "effect/http"
 import { HttpLimits } from "./HttpLimits.ts"
+import { isAtMostDeep } from "./JsonDepth.ts"
 import {
   contentTooLarge,
   type ContentTooLarge,
@@ -68,6 +69,9 @@ const decoder = new TextDecoder("utf-8", { fatal: true })
 /** JSON from bytes that must be UTF-8. The detail of a failure says where, and does not repeat what is there. */
 export const parseJson = (bytes: Uint8Array): Result.Result<unknown, MalformedJson> => {
   if (bytes.length === 0) return Result.fail(malformed("The body is empty."))
+  if (!isAtMostDeep(bytes, HttpLimits.jsonDepth)) {
+    return Result.fail(malformed(`It is more than ${HttpLimits.jsonDepth} levels deep.`))
+  }
   return Result.try({
     try: (): unknown => JSON.parse(decoder.decode(bytes)),
     catch: (error) =>

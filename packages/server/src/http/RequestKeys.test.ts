@@ -1,3 +1,4 @@
+import { HttpLimits } from "./HttpLimits.ts"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { problem, start, waiting, worker } from "./TestRoutes.ts"
@@ -110,7 +111,7 @@ describe("Idempotency-Key", () => {
   it.live("may be long, and what comes with it deep", () =>
     Effect.gen(function* () {
       const { send } = yield* start()
-      const depth = 50_000
+      const depth = HttpLimits.jsonDepth - 1
       const deep = `${"[".repeat(depth)}${"]".repeat(depth)}`
       const text = JSON.stringify(worker("a")).replace(/^\{/, `{"junk":${deep},`)
       const headers = key("x".repeat(255))

@@ -18,6 +18,7 @@ import { Context, Duration, Effect, type Fiber, type Scope, Stream, Tracer } fro
 import { Status } from "../generated/google/rpc/status.ts"
 import { InvalidSchedulerOptions } from "../InvalidSchedulerOptions.ts"
 import { channelTls, type TlsOptions } from "./ChannelTls.ts"
+import { GrpcLimits } from "./GrpcLimits.ts"
 import { GrpcStatus } from "./GrpcStatus.ts"
 
 export interface ChannelSettings {
@@ -39,20 +40,19 @@ export type ServerStreamMethod<Request, Response> = MethodDefinition<Request, Re
   readonly responseStream: true
 }
 
-/** As large as a server may send: a page of a list with the largest workers that there can be. */
-const maxReceivedBytes = 64 * 2 ** 20
+const limits = GrpcLimits.client
 
 const channelOptions = (tls: TlsOptions | undefined): ChannelOptions => ({
   // A peer that vanished without a word (a power cut, a firewall that forgot) is noticed within 30 seconds. Servers
   // refuse pings more often than every 5 minutes while no call is under way, so none are sent then.
-  "grpc.keepalive_time_ms": 20_000,
-  "grpc.keepalive_timeout_ms": 10_000,
+  "grpc.keepalive_time_ms": limits.silentSeconds * 1000,
+  "grpc.keepalive_timeout_ms": limits.answerSeconds * 1000,
   "grpc.keepalive_permit_without_calls": 0,
   // Retries are Muster's own; a channel that waits minutes before it looks again would keep the scheduler away.
   "grpc.initial_reconnect_backoff_ms": 200,
   "grpc.max_reconnect_backoff_ms": 5000,
   "grpc.enable_retries": 0,
-  "grpc.max_receive_message_length": maxReceivedBytes,
+  "grpc.max_receive_message_length": limits.messageBytes,
   "grpc.max_send_message_length": -1,
   // Two adapters in one process are two clients.
   "grpc.use_local_subchannel_pool": 1,

@@ -7,6 +7,7 @@ import {
   Metadata,
   Server,
   ServerCredentials,
+  type ServerOptions,
   type ServerWritableStream,
   status as Code,
   type StatusObject
@@ -21,6 +22,7 @@ import {
 } from "@muster/core"
 import { Cause, Duration, Effect, Exit, type Fiber, Option, Result, Schema, type Scope, Stream } from "effect"
 import { CannotListen } from "../../http/CannotListen.ts"
+import { GrpcLimits } from "./GrpcLimits.ts"
 import type { Any } from "../generated/google/protobuf/any.ts"
 import { ErrorInfo, RetryInfo } from "../generated/google/rpc/error_details.ts"
 import { Status } from "../generated/google/rpc/status.ts"
@@ -47,15 +49,22 @@ export interface GrpcServerOptions {
 /** How long calls in flight may take to end once the server stops. */
 const stopTimeout = "2 seconds"
 
-/** As many as gRPC servers elsewhere take in a message, and then some: a batch of large workers. */
-const maxReceivedBytes = 16 * 2 ** 20
+const limits = GrpcLimits.server
+
+const serverOptions: ServerOptions = {
+  "grpc.max_receive_message_length": limits.messageBytes,
+  "grpc.max_concurrent_streams": limits.streams,
+  "grpc.max_connection_idle_ms": limits.idleSeconds * 1000,
+  "grpc.keepalive_time_ms": limits.silentSeconds * 1000,
+  "grpc.keepalive_timeout_ms": limits.answerSeconds * 1000
+}
 
 /** Serves until the scope ends; gives the port that it listens on. */
 export const serveGrpc = Effect.fnUntraced(function* (
   scheduler: Required<SchedulerPort["Service"]>,
   { credentials = ServerCredentials.createInsecure(), host, port }: GrpcServerOptions
 ): Effect.fn.Return<number, CannotListen, Scope.Scope> {
-  const server = new Server({ "grpc.max_receive_message_length": maxReceivedBytes })
+  const server = new Server(serverOptions)
   const { answer, answerStream } = yield* makeAnswering
   server.addService(SchedulerServiceService, {
     register: answer((request) => Effect.as(register(scheduler, request), {})),
