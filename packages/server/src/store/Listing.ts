@@ -18,6 +18,13 @@ import type { makeStoreState } from "./StoreState.ts"
 import type { makeWorkerCounts } from "./WorkerCounts.ts"
 import type { makeWorkerRows } from "./WorkerRows.ts"
 
+/**
+ * No worker has a NUL or a half of a surrogate pair in it. PostgreSQL fails over the one and makes something else of the
+ * other.
+ */
+const canMatch = ({ labels = [], namespace = "", search = "" }: ListFilter): boolean =>
+  [search, namespace, ...labels.flat()].every((text) => text.isWellFormed() && !text.includes("\0"))
+
 interface Place {
   readonly ordinal: number
   readonly size: number
@@ -114,6 +121,7 @@ export const makeListing = (
     filter: ListFilter,
     { limit, order, skip }: BrowseWindow
   ): Effect.fn.Return<RecordWindow, SqlError.SqlError> {
+    if (!canMatch(filter)) return { records: [], total: 0 }
     if (filter.labels !== undefined && filter.labels.length > 0) {
       const all = yield* labelled(filter, order.by)
       // Of equals, those that became known first stay first.
@@ -134,6 +142,7 @@ export const makeListing = (
     limit: number,
     after: number
   ): Effect.fn.Return<RecordPage, SqlError.SqlError> {
+    if (!canMatch(filter)) return { records: [], next: undefined, total: 0 }
     if (filter.labels !== undefined && filter.labels.length > 0) {
       const all = yield* labelled(filter, "known")
       const candidates = all.filter(({ ordinal }) => ordinal > after).slice(0, limit + 1)

@@ -155,6 +155,54 @@ export const testList = (test: DeclareTest) => {
   )
 
   test(
+    "takes what it looks for as text, whatever that means to a database",
+    Effect.fnUntraced(function* (trial: FleetStoreTrial) {
+      const labels = { zone: "100%_\\" }
+      yield* trial.put(
+        record("a", { stored: storedWorker("a", { labels, namespace: "%_\\" }) }),
+        record("b", { stored: storedWorker("b", { labels: { zone: "100 per cent" }, namespace: "other" }) })
+      )
+      const hostile = [
+        "%",
+        "_",
+        "\\",
+        "a%",
+        "'",
+        "' OR 1=1 --",
+        "'; DELETE FROM muster_worker; --",
+        '"',
+        "$1",
+        "?",
+        ":a",
+        "\0",
+        "a\0",
+        "\ud800",
+        "\u{1f600}"
+      ]
+      for (const text of hostile) {
+        const filters: ReadonlyArray<ListFilter> = [
+          { search: `${text}x` },
+          { namespace: `${text}x` },
+          { labels: [["zone", `${text}x`]] },
+          { labels: [[text, "100%_\\"]] }
+        ]
+        for (const filter of filters) {
+          assert.deepStrictEqual((yield* trial.pages(filter, 10)).ids, [], JSON.stringify(filter))
+          const browsed = yield* trial.store.browse(filter, {
+            order: { by: "id", descending: false },
+            skip: 0,
+            limit: 10
+          })
+          assert.strictEqual(browsed.total, 0, JSON.stringify(filter))
+        }
+      }
+      const exact: ReadonlyArray<ListFilter> = [{ namespace: "%_\\" }, { labels: [["zone", "100%_\\"]] }]
+      for (const filter of exact) assert.deepStrictEqual((yield* trial.pages(filter, 10)).ids, ["a"])
+      assert.strictEqual((yield* trial.pages({}, 10)).totals[0], 2)
+    })
+  )
+
+  test(
     "is counted by kind",
     Effect.fnUntraced(function* (trial: FleetStoreTrial) {
       assert.deepStrictEqual(yield* trial.store.kinds, [])

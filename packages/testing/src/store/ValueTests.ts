@@ -3,7 +3,9 @@
  */
 import { assert } from "@effect/vitest"
 import { Effect } from "effect"
+import type { TimelineItem } from "@muster/core/fleet"
 import {
+  change,
   type DeclareTest,
   type FleetStoreTrial,
   fullRecord,
@@ -91,6 +93,36 @@ export const testValues = (test: DeclareTest) => {
         const [found] = yield* trial.store.get([stored.worker.id])
         assert.strictEqual(found?.stored?.json, stored.json)
         assert.deepStrictEqual(found?.stored?.worker, stored.worker)
+      }
+    })
+  )
+
+  test(
+    "keeps what events and schedulers say to the letter, also what is no text to a database",
+    Effect.fnUntraced(function* (trial: FleetStoreTrial) {
+      const hostile = [
+        "a\0b",
+        "\ud800",
+        "'; DROP TABLE muster_worker; --",
+        "\r\n\u001b[2J\u2028",
+        "{}",
+        "null"
+      ]
+      for (const said of hostile) {
+        const { lastError } = fullRecord("said")
+        assert(lastError !== undefined)
+        const state = fullRecord("said", {
+          lastEvent: { source: said, occurredAt: 1 },
+          lastError: { ...lastError, message: said }
+        })
+        const item: TimelineItem = { ...change(1), source: said, reason: said }
+        yield* trial.commit({
+          records: [state],
+          segments: [segment("said", 1, { items: [item] })]
+        })
+        assert.deepStrictEqual(yield* trial.read("said"), plain([state])[0])
+        const segments = yield* trial.store.timeline(id("said"))
+        assert.deepStrictEqual(segments.at(-1)?.items, [item])
       }
     })
   )
