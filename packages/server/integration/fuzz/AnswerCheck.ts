@@ -35,6 +35,15 @@ const inside: ReadonlyArray<readonly [what: string, pattern: RegExp]> = [
 export const leaksOf = (text: string): ReadonlyArray<string> =>
   inside.filter(([, pattern]) => pattern.test(text)).map(([what]) => `the answer shows ${what}`)
 
+const isDecodable = (path: string): boolean => {
+  try {
+    decodeURIComponent(path)
+    return true
+  } catch {
+    return false
+  }
+}
+
 const dateTime = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z$/
 
 export class AnswerCheck {
@@ -54,7 +63,8 @@ export class AnswerCheck {
   /** Everything that is wrong with the answer; empty where nothing is. */
   wrong(method: string, target: string, answer: HttpAnswer): ReadonlyArray<string> {
     const path = target.split("?", 1)[0] ?? ""
-    const operation = this.api.at(method === "HEAD" ? "GET" : method, path)
+    // What cannot be decoded is no address of any route.
+    const operation = isDecodable(path) ? this.api.at(method === "HEAD" ? "GET" : method, path) : undefined
     return [...this.leaks(answer), ...this.declared(method, operation, answer)]
   }
 

@@ -2,7 +2,7 @@
  * `muster scheduler` under fire: each call is answered in time and with a status of gRPC's, each connection closed, and
  * a worker can be registered afterwards.
  */
-import { type ClientHttp2Session, connect, type IncomingHttpHeaders } from "node:http2"
+import { connect, constants, type IncomingHttpHeaders } from "node:http2"
 import { RegisterRequest } from "../../src/schedulers/generated/muster/scheduler/v1/scheduler.ts"
 import { leaksOf } from "./AnswerCheck.ts"
 import { Dice } from "./Dice.ts"
@@ -24,7 +24,6 @@ export class GrpcArea {
   /** How often each `grpc-status` was answered; `none` where there was none. */
   readonly statuses = new Map<string, number>()
   private inputs = 0
-  private session: ClientHttp2Session | undefined
   private readonly target: Target
   private readonly findings: Findings
   private readonly seed: string
@@ -52,14 +51,12 @@ export class GrpcArea {
     }
     await Promise.all(Array.from({ length: atOnce }, work))
     this.inputs += to - from
-    this.session?.destroy()
     this.complaints(to - 1)
     if (!this.target.isRunning) return
     const canary = await this.call(canaryCall(to)).catch(String)
     const status = typeof canary === "string" ? canary : canary?.headers["grpc-status"]
     if (status !== "0")
       this.findings.add("grpc", to - 1, `after this round: a worker was not registered: ${String(status)}`)
-    this.session?.destroy()
     await new Promise((resolve) => setTimeout(resolve, 300))
     this.samples.push({ inputs: this.inputs, ...(await this.target.usage()) })
   }
@@ -98,40 +95,45 @@ export class GrpcArea {
     }
   }
 
-  /** `undefined` where the connection was closed over it. */
+  /** `undefined` where the connection was closed over it. Each has one of its own, so that none is in another's way. */
   private call({ body, headers, path }: CallInput): Promise<CallAnswer | undefined> {
     return new Promise((resolve, reject) => {
-      const stream = this.connected().request({
+      const session = connect(`http://127.0.0.1:${this.target.port}`)
+      let all: IncomingHttpHeaders = {}
+      let isWhole = false
+      const chunks: Array<Buffer> = []
+      const settle = () => {
+        clearTimeout(late)
+        resolve(isWhole ? { headers: all, body: Buffer.concat(chunks) } : undefined)
+        session.destroy()
+      }
+      const late = setTimeout(() => {
+        reject(new Error(`no answer within ${answerWithin / 1000} seconds`))
+        session.destroy()
+      }, answerWithin)
+      session.on("error", settle)
+      session.on("close", settle)
+      const stream = session.request({
         ":method": "POST",
         ":path": path,
         te: "trailers",
         "content-type": "application/grpc",
         ...headers
       })
-      const late = setTimeout(() => {
-        reject(new Error(`no answer within ${answerWithin / 1000} seconds`))
-        stream.destroy()
-      }, answerWithin)
-      let all: IncomingHttpHeaders = {}
-      const chunks: Array<Buffer> = []
-      stream.on("response", (headers) => (all = { ...all, ...headers }))
-      stream.on("trailers", (trailers) => (all = { ...all, ...trailers }))
+      stream.on("response", (headers, flags) => {
+        all = { ...all, ...headers }
+        isWhole = (flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0
+        if (isWhole) settle()
+      })
+      stream.on("trailers", (trailers) => {
+        all = { ...all, ...trailers }
+        isWhole = true
+      })
       stream.on("data", (chunk: Buffer) => chunks.push(chunk))
       stream.on("error", () => undefined)
-      stream.on("close", () => {
-        clearTimeout(late)
-        resolve(Object.keys(all).length === 0 ? undefined : { headers: all, body: Buffer.concat(chunks) })
-      })
+      stream.on("close", settle)
       stream.end(body)
     })
-  }
-
-  private connected(): ClientHttp2Session {
-    if (this.session !== undefined && !this.session.closed && !this.session.destroyed) return this.session
-    const session = connect(`http://127.0.0.1:${this.target.port}`)
-    session.on("error", () => undefined)
-    this.session = session
-    return session
   }
 
   private count(status: string): void {
