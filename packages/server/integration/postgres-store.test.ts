@@ -4,6 +4,8 @@ import { FleetStore } from "@muster/core/fleet"
 import { fleetStoreContract, workerRecord } from "@muster/testing"
 import { Cause, Context, type Duration, Effect, Exit, Fiber, Layer, Redacted, Schedule, Scope } from "effect"
 import { inspect } from "node:util"
+import { testTokenStore } from "../src/access/TestTokenStore.ts"
+import { TokenStore } from "../src/access/TokenStore.ts"
 import { openPostgresStore } from "../src/store/PostgresStore.ts"
 import { storeLayer } from "../src/store/Stores.ts"
 import { type PostgresServer, startPostgres } from "./PostgresServer.ts"
@@ -20,6 +22,16 @@ afterAll(() => Effect.runPromise(Scope.close(scope, Exit.void)))
 const reopens = Effect.suspend(() => Effect.map(server.makePlace, storeLayer))
 
 fleetStoreContract("PostgresStore", Layer.unwrap(reopens), { reopens, clock: "live" })
+
+testTokenStore(
+  "in PostgreSQL",
+  Effect.orDie(
+    Effect.flatMap(
+      Effect.suspend(() => server.makePlace),
+      (url) => Effect.map(openPostgresStore(Redacted.make(url)), Context.get(TokenStore))
+    )
+  )
+)
 
 const open = (url: string, timeout: Duration.Input = "15 seconds") =>
   Effect.map(openPostgresStore(Redacted.make(url), { timeout }), Context.get(FleetStore))

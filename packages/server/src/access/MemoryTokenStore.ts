@@ -47,7 +47,7 @@ export const makeMemoryTokenStore = (): TokenStore["Service"] => {
     consume: (id, at, machine) =>
       Effect.sync(() => {
         const token = tokens.get(id)
-        if (token === undefined || !isValidAt(token, at)) return false
+        if (token?.kind !== "join" || !isValidAt(token, at)) return false
         change(id, { usedAt: at })
         tokens.set(machine.id, machine)
         return true

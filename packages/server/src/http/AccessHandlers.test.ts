@@ -39,7 +39,12 @@ const audit = ({ send }: TestRoutes) =>
 describe("authentication", () => {
   withRoutes("answers nobody without a credential, and names the kind that it takes", ({ send }) =>
     Effect.gen(function* () {
-      for (const headers of [{}, bearer("wrong"), { authorization: "Basic YTpi" }, { cookie: "muster_session=x" }]) {
+      for (const headers of [
+        {},
+        bearer("wrong"),
+        { authorization: "Basic YTpi" },
+        { cookie: "muster_session=x" }
+      ]) {
         const { headers: answered, json, status } = yield* send("GET", "/v1/workers", undefined, headers)
         assert.strictEqual(status, 401)
         assert.deepInclude(json, problem("unauthenticated", 401))
@@ -135,12 +140,20 @@ describe("authentication", () => {
         [202, 403, 403]
       )
       const event = { specversion: "1.0", id: "1", source: "/x", type: "dev.muster.worker.terminated" }
-      const dropped = yield* send("POST", "/v1/events", { ...event, subject: "theirs", data: {} }, {
-        ...header,
-        "content-type": "application/cloudevents+json"
-      })
+      const dropped = yield* send(
+        "POST",
+        "/v1/events",
+        { ...event, subject: "theirs", data: {} },
+        {
+          ...header,
+          "content-type": "application/cloudevents+json"
+        }
+      )
       assert.strictEqual(dropped.status, 403)
-      assert.strictEqual((yield* send("GET", "/v1/workers/theirs", undefined, operator)).json.phase, "registered")
+      assert.strictEqual(
+        (yield* send("GET", "/v1/workers/theirs", undefined, operator)).json.phase,
+        "registered"
+      )
     })
   )
 
@@ -214,7 +227,10 @@ describe("tokens", () => {
       const rotated = yield* send("POST", `/v1/tokens/${id}/rotate`, { grace: "1 hour" }, operator)
       assert.strictEqual(rotated.json.id, id)
       assert.isTrue(yield* works)
-      assert.strictEqual((yield* open("GET", "/v1/workers", undefined, bearer(rotated.json.token))).status, 200)
+      assert.strictEqual(
+        (yield* open("GET", "/v1/workers", undefined, bearer(rotated.json.token))).status,
+        200
+      )
       const again = yield* send("POST", `/v1/tokens/${id}/rotate`, {}, operator)
       assert.isFalse(yield* works)
 
@@ -315,7 +331,10 @@ describe("a join token", () => {
       const { header } = yield* joinToken(routes, { namespace: "ci" })
       const { json, status } = yield* send("POST", "/v1/join", worker("a"), header)
       assert.strictEqual(status, 202)
-      assert.strictEqual((yield* send("GET", "/v1/workers/a", undefined, operator)).json.worker.metadata.namespace, "ci")
+      assert.strictEqual(
+        (yield* send("GET", "/v1/workers/a", undefined, operator)).json.worker.metadata.namespace,
+        "ci"
+      )
       yield* send("POST", "/v1/workers", inNamespace("b", "ci"), operator)
 
       const machine = bearer(json.credential)
@@ -366,7 +385,10 @@ describe("a join token", () => {
 
       const bound = yield* joinToken(routes, { namespace: "ci", workerId: "a" })
       assert.strictEqual((yield* send("POST", "/v1/join", worker("c"), bound.header)).status, 403)
-      assert.strictEqual((yield* send("POST", "/v1/join", inNamespace("a", "prod"), bound.header)).status, 403)
+      assert.strictEqual(
+        (yield* send("POST", "/v1/join", inNamespace("a", "prod"), bound.header)).status,
+        403
+      )
       const { json, status } = yield* send("POST", "/v1/join", worker("a"), bound.header)
       assert.strictEqual(status, 202)
       const machine = bearer(json.credential)
@@ -391,10 +413,18 @@ describe("a join token", () => {
       const revoked = yield* joinToken(routes)
       yield* routes.open("DELETE", `/v1/tokens/${revoked.id}`, undefined, operator)
       yield* Effect.sleep("5 millis")
-      for (const { header } of [short, revoked, { header: bearer("muster_0123456789abcdef_") }, { header: {} }]) {
+      for (const { header } of [
+        short,
+        revoked,
+        { header: bearer("muster_0123456789abcdef_") },
+        { header: {} }
+      ]) {
         assert.strictEqual((yield* routes.send("POST", "/v1/join", worker("a"), header)).status, 401)
       }
-      assert.strictEqual((yield* routes.send("POST", "/v1/join-tokens", { expiresIn: "8 days" }, operator)).status, 400)
+      assert.strictEqual(
+        (yield* routes.send("POST", "/v1/join-tokens", { expiresIn: "8 days" }, operator)).status,
+        400
+      )
     })
   )
 })
@@ -412,7 +442,11 @@ describe("the audit log", () => {
       yield* send("POST", "/v1/workers/b/heartbeat", undefined, header)
       const { items, latest, removed } = yield* audit(routes)
       const told = items.map(
-        ({ entry }: { entry: { actor: { name: string }; action: string; outcome: string; workers: Array<{ id: string }> } }) =>
+        ({
+          entry
+        }: {
+          entry: { actor: { name: string }; action: string; outcome: string; workers: Array<{ id: string }> }
+        }) =>
           [entry.actor.name, entry.action, entry.outcome, entry.workers.map(({ id }) => id).join()].join(" ")
       )
       assert.deepStrictEqual(told, [

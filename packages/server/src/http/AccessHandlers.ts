@@ -26,10 +26,12 @@ import {
   toTokenView
 } from "./AccessSchemas.ts"
 import { Api } from "./Api.ts"
+import { FailureLimiter } from "../access/FailureLimiter.ts"
 import { credentialOf, isFromElsewhere, sessionCookie } from "./Credentials.ts"
 import { notAccepted, storeUnavailable, withoutKey } from "./FleetProblems.ts"
 import { HttpLimits } from "./HttpLimits.ts"
 import { decodeInput } from "./InvalidInput.ts"
+import { isOneClient } from "./NetworkAddress.ts"
 import { forbidden, InvalidRequest, Unauthenticated, UnknownToken } from "./Problems.ts"
 import { readJson, requireMediaType } from "./RequestBody.ts"
 import { toAccepted } from "./Schemas.ts"
@@ -52,6 +54,14 @@ export const AccessHandlers = HttpApiBuilder.group(
     const issuing = yield* Issuing
     const tokens = yield* TokenStore
 
+    const failures = yield* FailureLimiter
+
+    /** Before a secret is looked at, and after it was wrong: guessing is slow. Who is on this machine is not counted. */
+    const counted = (address: string | undefined) => ({
+      check: address === undefined || !isOneClient(address) ? Effect.void : failures.check(address),
+      failed: address === undefined || !isOneClient(address) ? Effect.void : failures.failed(address)
+    })
+
     const body = (request: Request) =>
       Effect.andThen(requireMediaType(request, ["application/json"]), readJson(request, bodyBytes))
 
@@ -59,11 +69,15 @@ export const AccessHandlers = HttpApiBuilder.group(
       if (isFromElsewhere(request)) return yield* forbidden("A page of another site may not do this.")
       const { token } = yield* Effect.flatMap(body(request), decodeInput(SignInRequest))
       if (!access.isOn) return yield* new InvalidRequest({ errors: [notNeeded] })
+      const { address } = yield* Caller
+      const { check, failed } = counted(address)
+      yield* check
       const identity = yield* access.identify(Redacted.value(token))
       if (identity === undefined || identity.kind === "machine" || identity.kind === "session") {
+        yield* failed
+        yield* Effect.annotateLogs(Effect.logWarning("Somebody could not sign in"), { address })
         return yield* new Unauthenticated({ detail: "The token is not known here, was revoked, or is over." })
       }
-      const { address } = yield* Caller
       const session = yield* issuing
         .openSession(identity, sessionLife)
         .pipe(Effect.provideService(CurrentActor, toActor({ ...identity, address })))
@@ -182,13 +196,17 @@ export const AccessHandlers = HttpApiBuilder.group(
               onNone: () => "",
               onSome: ({ value }) => Redacted.value(value)
             })
+            const { check, failed } = counted(address)
+            yield* check
             const token = yield* findJoinToken(secret)
-            if (token === undefined)
+            if (token === undefined) {
+              yield* failed
               return yield* refuseJoin(
                 presentedId(secret),
                 "its join token is not known, was used, or is over",
                 address
               )
+            }
             yield* requireMediaType(request, ["application/json"])
             const given = yield* readJson(request, HttpLimits.itemBytes)
             const { worker, ...said } = yield* decodeWorker(inNamespace(given, token.namespaces?.[0]))

@@ -83,7 +83,7 @@ export const AuthenticationLive = Layer.effect(
       })
     )
   })
-).pipe(Layer.provide(FailureLimiter.layer))
+)
 
 const unauthenticated = (detail: string) => Effect.fail(new Unauthenticated({ detail }))
 

@@ -6,6 +6,7 @@ import { Context, type Duration, Effect, Exit, Fiber, Layer, Scope } from "effec
 import { HttpRouter, HttpServer } from "effect/http"
 import { HttpApiBuilder } from "effect/http-api"
 import { createServer, type Server } from "node:http"
+import { FailureLimiter } from "../access/FailureLimiter.ts"
 import { History } from "../History.ts"
 import { Limits, type LimitSettings } from "../LimitSettings.ts"
 import { Telemetry } from "../Telemetry.ts"
@@ -47,7 +48,7 @@ export const Routes = HttpApiBuilder.layer(Api).pipe(
   // The first is the outermost.
   Layer.provide([RateLimits.pipe(Layer.provide(RateLimiterLive)), AuthenticationLive]),
   Layer.provide([ErrorResponses, CallerTrace]),
-  Layer.provide([Telemetry.layer, History.layer])
+  Layer.provide([Telemetry.layer, History.layer, FailureLimiter.layer])
 )
 
 export interface ListenOptions {

@@ -116,7 +116,7 @@ export const segment = (
   fields: Partial<TimelineSegment> = {}
 ): TimelineSegment => ({ workerId: id(name), last, at: last, items: [change(last)], ...fields })
 
-export const change = (at: number): TimelineItem => ({
+export const change = (at: number): Extract<TimelineItem, { readonly type: "change" }> => ({
   type: "change",
   at,
   generation: at,
