@@ -65,7 +65,7 @@ const raw = async (service: Service, text: string | undefined): Promise<string> 
   return received
 }
 
-describe.skipIf(!hasOpenssl)(`HTTPS${whyNoOpenssl}`, { concurrent: true }, () => {
+describe.skipIf(!hasOpenssl)(`HTTPS${whyNoOpenssl}`, { concurrent: true, timeout: 120_000 }, () => {
   let authority: Authority
   let stranger: Authority
   let own: Pair

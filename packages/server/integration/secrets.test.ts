@@ -10,6 +10,7 @@ import { join } from "node:path"
 import { buffer } from "node:stream/consumers"
 import { connect } from "node:tls"
 import { afterAll, assert, describe, it } from "vitest"
+import { groups } from "../src/configuration/Groups.ts"
 import { Authority, hasOpenssl, whyNoOpenssl } from "./Certificates.ts"
 import { hasScript, PseudoTerminal } from "./PseudoTerminal.ts"
 import { Muster, Service, worker } from "./ServiceProcess.ts"
@@ -17,20 +18,28 @@ import { Muster, Service, worker } from "./ServiceProcess.ts"
 const folder = mkdtempSync(join(tmpdir(), "muster-secrets-"))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
-/** Each is like nothing else, in whatever it is found. */
-const secrets = {
-  scheduler: "zealous-walrus-1",
-  store: "yonder-walrus-2",
-  token: "xenial-walrus-3",
-  bearer: "muster_willing_walrus4",
-  cookie: "vivid-walrus-5",
-  command: "urbane-walrus-6"
+/** By variable. Each is like nothing else, in whatever it is found. */
+const given = {
+  MUSTER_SCHEDULER_PASSWORD: "zealous-walrus-of-the-scheduler",
+  MUSTER_HODEI_TOKEN_COMMAND: "print-urbane-walrus",
+  MUSTER_OPERATOR_TOKEN: "muster_operator_tremendous-walrus-for-all",
+  MUSTER_TOKEN: "muster_command_serene-walrus-for-commands",
+  MUSTER_JOIN_TOKEN: "muster_join_radiant-walrus-for-machines"
 }
 
-const headers = {
-  authorization: `Bearer ${secrets.bearer}`,
-  cookie: `session=${secrets.cookie}`
+const secrets = {
+  ...given,
+  store: "yonder-walrus",
+  token: "xenial-walrus",
+  stranger: "muster_stranger_willing-walrus-of-nobody",
+  cookie: "vivid-walrus"
 }
+
+const headersOf = (token: string) => ({
+  authorization: `Bearer ${token}`,
+  cookie: `session=${secrets.cookie}`
+})
+const headers = headersOf(given.MUSTER_OPERATOR_TOKEN)
 
 /** Everything that was told, by where. */
 const told = new Map<string, string>()
@@ -59,7 +68,7 @@ const collector = async () => {
 
 describe.skipIf(!hasOpenssl || !hasScript)(
   `secrets${whyNoOpenssl}${hasScript ? "" : " (skipped: there is no `script` of util-linux)"}`,
-  { concurrent: true },
+  { concurrent: true, timeout: 120_000 },
   () => {
     const authority = hasOpenssl ? new Authority() : undefined
     const own = authority?.issue()
@@ -77,6 +86,14 @@ describe.skipIf(!hasOpenssl || !hasScript)(
 
     const tls = () => ({ MUSTER_TLS_CERT: own?.cert ?? "", MUSTER_TLS_KEY: own?.key ?? "" })
 
+    it("are all of those that there are", () => {
+      const declared = groups.flatMap(({ variables }) => variables).filter(({ isSecret }) => isSecret)
+      assert.sameMembers(
+        declared.map(({ name }) => name),
+        Object.keys(given)
+      )
+    })
+
     it("are in no answer, metric, log or trace of a service in trouble, nor in what is left when it crashes", async () => {
       await using otlp = await collector()
       await using service = await Service.start({
@@ -86,7 +103,9 @@ describe.skipIf(!hasOpenssl || !hasScript)(
           MUSTER_LOG_LEVEL: "all",
           MUSTER_SCHEDULER: "etcd://127.0.0.1:1",
           MUSTER_SCHEDULER_USER: "muster",
-          MUSTER_SCHEDULER_PASSWORD: secrets.scheduler,
+          MUSTER_SCHEDULER_PASSWORD: given.MUSTER_SCHEDULER_PASSWORD,
+          MUSTER_AUTH: "on",
+          MUSTER_OPERATOR_TOKEN: given.MUSTER_OPERATOR_TOKEN,
           MUSTER_MAX_RETRIES: "0",
           NODE_EXTRA_CA_CERTS: authority?.ca ?? "",
           NODE_OPTIONS: `--import "data:text/javascript,process.on('SIGUSR2', () => { throw new Error('crashed') })"`,
@@ -98,13 +117,14 @@ describe.skipIf(!hasOpenssl || !hasScript)(
         }
       })
       /** A request as it is written, so that it may be as wrong as it likes. */
-      const send = async (text: string, body = "") => {
+      const send = async (text: string, body = "", token = given.MUSTER_OPERATOR_TOKEN) => {
         const lines = [
           ...text.split("\n"),
           "host: x",
           "connection: close",
           `content-length: ${body.length}`,
-          ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`)
+          `x-auth-token: ${secrets.stranger}`,
+          ...Object.entries(headersOf(token)).map(([name, value]) => `${name}: ${value}`)
         ]
         const socket = connect({ port: service.port, host: "127.0.0.1", ca: authority?.pem })
         socket.on("error", () => {}) // a connection that is broken off is an answer too
@@ -124,6 +144,9 @@ describe.skipIf(!hasOpenssl || !hasScript)(
         await send(`GET ${path} HTTP/1.1`)
       }
       await send("PATCH /v1/workers HTTP/1.1")
+      await send("GET /v1/workers HTTP/1.1", "", secrets.stranger)
+      await send(`POST /v1/workers HTTP/1.1\n${json}`, JSON.stringify(worker("b")), secrets.stranger)
+      await send(`GET /v1/workers?token=${secrets.stranger} HTTP/1.1`, "", "")
       await send("this is no HTTP")
       await send(`GET / HTTP/1.1\nx-long: ${"x".repeat(20_000)}`)
       // A plain request on the port of the encrypted ones.
@@ -171,23 +194,23 @@ describe.skipIf(!hasOpenssl || !hasScript)(
     it("are not in what commands say of a configuration, whether it works or not", async () => {
       const address = `postgres://muster:${secrets.store}@127.0.0.1:1/muster`
       const all = {
+        ...given,
         ...tls(),
         MUSTER_STORE: address,
-        MUSTER_SCHEDULER: "hodei://127.0.0.1:1",
-        MUSTER_SCHEDULER_PASSWORD: secrets.scheduler,
-        MUSTER_HODEI_TOKEN_COMMAND: `print-token ${secrets.command}`
+        MUSTER_SCHEDULER: "hodei://127.0.0.1:1"
       }
       const inFile = join(folder, "..", `muster-secrets-${process.pid}`)
       writeFileSync(inFile, address, { mode: 0o600 })
       await Promise.all([
         run("config", ["config", "--json"], all),
         run("doctor", ["doctor", "--port", "0"], { ...all, MUSTER_STORE: "", MUSTER_STORE_FILE: inFile }),
+        run("a command", ["workers", "--server", "http://127.0.0.1:1"], all),
         run("no store", ["serve", "--port", "0"], all),
         run("a password as an argument", ["serve", "--port", "0", "--store", address], all)
       ])
       rmSync(inFile)
       assert.include(told.get("no store"), "127.0.0.1:1")
-      assertTold("config", "doctor", "no store", "a password as an argument")
+      assertTold("config", "doctor", "a command", "no store", "a password as an argument")
     })
   }
 )

@@ -35,7 +35,7 @@ heard 2.log "tls/muster.key: read again"
 `
 
 describe.skipIf(!hasOpenssl)(`docs/tls.md${whyNoOpenssl}`, () => {
-  it("has a session that works", { timeout: 120_000 }, async () => {
+  it("has a session that works", { timeout: 180_000 }, async () => {
     const folder = mkdtempSync(join(tmpdir(), "muster-tls-docs-"))
     try {
       symlinkSync(join(root, "examples"), join(folder, "examples"))

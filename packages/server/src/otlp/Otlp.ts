@@ -12,9 +12,10 @@ import { BatchLogRecordProcessor, LoggerProvider } from "@opentelemetry/sdk-logs
 import { PeriodicExportingMetricReader } from "@opentelemetry/sdk-metrics"
 import { BatchSpanProcessor, TracerProvider } from "@opentelemetry/sdk-trace"
 import { Effect, Layer, Logger, Tracer } from "effect"
-import { HttpMiddleware } from "effect/http"
+import { Headers, HttpMiddleware, UrlParams } from "effect/http"
 import { randomUUID } from "node:crypto"
 import { hostname } from "node:os"
+import { secretName } from "../configuration/Redaction.ts"
 import { isProbe, spanNameOf } from "../http/SpanNames.ts"
 import { version } from "../version.ts"
 import { tellDelivery } from "./Delivery.ts"
@@ -100,7 +101,10 @@ const tracesLayer = (settings: TracesSettings, { resource, running }: Source) =>
     })
   ).pipe(
     Layer.merge(Layer.succeed(HttpMiddleware.SpanNameGenerator, spanNameOf)),
-    Layer.merge(Layer.succeed(HttpMiddleware.TracerDisabledWhen, isProbe))
+    Layer.merge(Layer.succeed(HttpMiddleware.TracerDisabledWhen, isProbe)),
+    // Of a request there are its address and its headers in a trace, whatever a caller put there.
+    Layer.merge(Layer.succeed(Headers.CurrentRedactedNames, [secretName])),
+    Layer.merge(Layer.succeed(UrlParams.CurrentRedactedNames, [secretName]))
   )
 
 const metricsLayer = (settings: MetricsSettings, { resource, running }: Source) =>
