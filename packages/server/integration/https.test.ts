@@ -114,16 +114,17 @@ describe.skipIf(!hasOpenssl)(`HTTPS${whyNoOpenssl}`, { concurrent: true, timeout
     assert.strictEqual(await raw(service, undefined), "")
     const took = performance.now() - began
     assert.isAbove(took, 9000)
-    assert.isBelow(took, 20_000)
+    assert.isBelow(took, 60_000)
 
+    // The ten seconds of this one would end after the service has.
+    const connected = performance.now()
     const silent = connectPlain(service.port, "127.0.0.1")
     silent.on("error", () => {})
     await once(silent, "connect")
     await get(service, "/healthz", { ca: authority.pem })
     service.signal("SIGTERM")
-    const stopped = performance.now()
     assert.strictEqual(await service.exit(), 0)
-    assert.isBelow(performance.now() - stopped, 5000)
+    assert.isBelow(performance.now() - connected, 9500)
     silent.destroy()
   })
 
