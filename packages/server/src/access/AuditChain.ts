@@ -28,7 +28,7 @@ export const chainBegin: ChainPlace = { sequence: 0, hash: "" }
  * The hash of an entry that follows `previous`: over the previous hash, the entry's number and its compact JSON, each
  * on a line.
  */
-export const hashOf = (previous: ChainPlace, json: string): string =>
+const hashOf = (previous: ChainPlace, json: string): string =>
   hash("sha256", `${previous.hash}\n${previous.sequence + 1}\n${json}`, "hex")
 
 /** The entry at the place after `previous`. */

@@ -49,7 +49,7 @@ const durationUpTo = (longest: Duration.Duration) =>
   )
 
 /** How long a join token is good at most, and where nothing is said. */
-export const longestJoin = Duration.days(7)
+const longestJoin = Duration.days(7)
 export const defaultJoin = Duration.hours(1)
 const longestGrace = Duration.days(7)
 const longestLife = Duration.days(3650)
