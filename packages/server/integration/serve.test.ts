@@ -147,22 +147,8 @@ describe("configuration", () => {
       /MUSTER_SCHEDULER_CERT and MUSTER_SCHEDULER_KEY go together/
     ],
     [[], { MUSTER_PORT: "http" }, /^MUSTER_PORT must be a port, a whole number from 0 to 65535\n$/],
-    [[], { MUSTER_MAX_RATE: "fast" }, /^MUSTER_MAX_RATE must be a number above 0, auto, or off\n$/],
-    [[], { MUSTER_RETRY_RATIO: "-1" }, /^MUSTER_RETRY_RATIO must be a number from 0 to 100, or off\n$/],
-    [[], { MUSTER_CIRCUIT_FAILURE_RATE: "50" }, /^MUSTER_CIRCUIT_FAILURE_RATE must be a share above 0/],
-    [[], { MUSTER_CIRCUIT_OPEN_FOR: "1 minute" }, /^MUSTER_CIRCUIT_MAX_OPEN_FOR must not be under/],
     [[], { MUSTER_SCHEDULER: "nomad" }, /MUSTER_SCHEDULER/],
-    [[], { MUSTER_MIN_LEASE: "off" }, /^MUSTER_MIN_LEASE must be a duration above zero/],
-    [[], { MUSTER_DEFAULT_LEASE: "never" }, /^MUSTER_DEFAULT_LEASE must be a duration above zero.*, or off/],
-    [[], { MUSTER_UNKNOWN_WORKERS: "keep" }, /^MUSTER_UNKNOWN_WORKERS must be one of report, adopt, remove/],
-    [
-      [],
-      { MUSTER_MAX_RETRY_DELAY: "1 milli" },
-      /^MUSTER_MAX_RETRY_DELAY must not be under MUSTER_RETRY_DELAY/
-    ],
     [[], { MUSTER_LOG_LEVEL: "loud" }, /^MUSTER_LOG_LEVEL must be one of/],
-    [[], { MUSTER_SHUTDOWN_TIMEOUT: "-1 second" }, /^MUSTER_SHUTDOWN_TIMEOUT must be a duration above zero/],
-    [[], { MUSTER_CONCURRENCY: "0" }, /^MUSTER_CONCURRENCY must be a whole number/],
     [[], { MUSTER_BATCH_CONCURRENCY: "0" }, /MUSTER_BATCH_CONCURRENCY/],
     [[], { MUSTER_MAX_RETRIES: "many" }, /MUSTER_MAX_RETRIES/],
     [[], { MUSTER_BASE_BACKOFF: "1 minute", MUSTER_MAX_BACKOFF: "1 second" }, /MUSTER_MAX_BACKOFF/]

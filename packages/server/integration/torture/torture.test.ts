@@ -15,8 +15,8 @@ describe("a service that is killed again and again, over a scheduler that does w
         const outcome = yield* torture(
           {
             seed: "1",
-            kills: 20,
-            workers: 800,
+            kills: 12,
+            workers: 500,
             store: "sqlite",
             connections: 48,
             pause: 20,
@@ -26,7 +26,7 @@ describe("a service that is killed again and again, over a scheduler that does w
         )
         assert.isTrue(isFine(outcome), (yield* report(outcome)).join("\n"))
         // Something has happened at all.
-        assert.isAbove(outcome.ledger.counts.acknowledged, 500)
+        assert.isAbove(outcome.ledger.counts.acknowledged, 300)
       }).pipe(Effect.scoped, Effect.provide([NodeServices.layer, clientLayer])),
     Duration.toMillis("4 minutes")
   )
