@@ -330,6 +330,22 @@ const rows: ReadonlyArray<Row> = [
         ]
       },
       {
+        title: "Memory",
+        description:
+          "Of the process, and what the latest full garbage collection has left of its heap: under the same load neither grows for hours.",
+        unit: units.BytesIEC,
+        queries: [
+          { expr: `process_resident_memory_bytes${of()}`, legend: "resident" },
+          { expr: `muster_heap_after_collection_bytes${of()}`, legend: "heap" }
+        ]
+      },
+      {
+        title: "Open files",
+        description: "Files and connections that the process has open.",
+        unit: units.Short,
+        queries: [{ expr: `process_open_fds${of()}`, legend: "open" }]
+      },
+      {
         title: "Versions",
         description: "How many processes run each version of Muster, on each version of Node.",
         unit: units.Short,

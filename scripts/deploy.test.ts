@@ -63,6 +63,64 @@ describe("deploy/systemd/muster.env", () => {
   })
 })
 
+describe("deploy/systemd/muster.service", () => {
+  const path = resolve(root, "deploy/systemd/muster.service")
+  const settings = readFileSync(path, "utf8")
+    .split("\n")
+    .filter((line) => !line.startsWith("#"))
+
+  it.each([
+    "DynamicUser=yes",
+    "PrivateUsers=yes",
+    "NoNewPrivileges=yes",
+    "CapabilityBoundingSet=",
+    "AmbientCapabilities=",
+    "RestrictSUIDSGID=yes",
+    "UMask=0077",
+    "StateDirectoryMode=0700",
+    "ProtectSystem=strict",
+    "ProtectHome=yes",
+    "PrivateTmp=yes",
+    "PrivateDevices=yes",
+    "ProtectProc=invisible",
+    "ProtectKernelTunables=yes",
+    "ProtectKernelModules=yes",
+    "ProtectKernelLogs=yes",
+    "ProtectControlGroups=yes",
+    "RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX",
+    "SystemCallFilter=@system-service",
+    "SystemCallFilter=~@privileged @resources",
+    "RestrictNamespaces=yes",
+    "LockPersonality=yes"
+  ])("has %s", (setting) => {
+    expect(settings).toContain(setting)
+  })
+
+  it("lets Node compile, and names no secret", () => {
+    expect(settings.filter((line) => line.startsWith("MemoryDenyWriteExecute="))).toEqual([])
+    expect(settings.filter((line) => /PASSWORD|TOKEN|SECRET/.test(line))).toEqual([])
+  })
+
+  const analyze = (...args: ReadonlyArray<string>) => {
+    const { status, stderr, stdout } = spawnSync("systemd-analyze", args, { encoding: "utf8" })
+    return { status, said: stdout + stderr }
+  }
+  const hasSystemd = analyze("--version").status === 0
+  if (!hasSystemd) console.log("systemd-analyze is missing (Debian: systemd): the unit is only read as text")
+
+  it.skipIf(!hasSystemd)("is what systemd understands", () => {
+    expect(analyze("verify", path)).toEqual({ status: 0, said: "" })
+  })
+
+  it.skipIf(!hasSystemd)("is rated as docs/security.md says", () => {
+    const page = readFileSync(resolve(root, "docs/security.md"), "utf8")
+    const [, rating = ""] = /rates it ([\d.]+)/.exec(page) ?? []
+    const most = String(Math.round(Number(rating) * 10))
+    const { said, status } = analyze("security", "--offline=true", `--threshold=${most}`, "--no-pager", path)
+    expect(status, said).toBe(0)
+  })
+})
+
 describe("docs/operate.md", () => {
   it("has every variable as it is declared; node scripts/variables.ts writes it", () => {
     const script = resolve(root, "scripts/variables.ts")

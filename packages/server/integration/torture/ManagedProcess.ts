@@ -10,6 +10,8 @@ export interface ManagedProcess {
   readonly start: Effect.Effect<void>
   /** `kill -9`; returns when it has ended. */
   readonly kill: Effect.Effect<void>
+  /** Of the one that runs now. */
+  readonly pid: () => number | undefined
   /** SIGSTOP and SIGCONT. */
   readonly pause: Effect.Effect<void>
   readonly resume: Effect.Effect<void>
@@ -120,5 +122,13 @@ export const makeManagedProcess = Effect.fnUntraced(function* ({
   const signal = (name: NodeJS.Signals) =>
     Effect.ignore(Effect.try(() => (current === undefined ? false : process.kill(current.handle.pid, name))))
 
-  return { start, kill, pause: signal("SIGSTOP"), resume: signal("SIGCONT"), ends, errors }
+  return {
+    start,
+    kill,
+    pid: () => current?.handle.pid,
+    pause: signal("SIGSTOP"),
+    resume: signal("SIGCONT"),
+    ends,
+    errors
+  }
 })
