@@ -117,7 +117,7 @@ describe("deploy/systemd/muster.service", () => {
     const [, rating = ""] = /rates it ([\d.]+)/.exec(page) ?? []
     const most = String(Math.round(Number(rating) * 10))
     const { said, status } = analyze("security", "--offline=true", `--threshold=${most}`, "--no-pager", path)
-    expect(status, said).toBe(0)
+    expect({ status, said }).toMatchObject({ status: 0 })
   })
 })
 
