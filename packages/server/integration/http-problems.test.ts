@@ -149,6 +149,15 @@ describe("bodies", () => {
   })
 })
 
+describe("an address with a host before it", () => {
+  it("is answered as the address alone", async () => {
+    const put = await raw("PUT http://x.invalid/v1/workers HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
+    assert.match(put, /^HTTP\/1.1 405 [^]*allow: POST, GET, HEAD, OPTIONS/)
+    const get = await raw("GET http://x.invalid/healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
+    assert.match(get, /^HTTP\/1.1 200 /)
+  })
+})
+
 describe("what is not HTTP", () => {
   it.each([
     ["no HTTP at all", "hello\r\n\r\n", 400, "malformed-request"],
@@ -188,6 +197,13 @@ describe("what is not HTTP", () => {
     assert.include(stream, `"id":"chunk"`)
     assert.notInclude(stream, "malformed-request")
 
+    const lines = `${line}\n`.repeat(3)
+    const expecting = await raw(
+      `${head}expect: 100-continue\r\ncontent-length: ${lines.length - 1}\r\n\r\n${lines}`
+    )
+    assert.match(expecting, /^HTTP\/1.1 200 /)
+    assert.notInclude(expecting, "malformed-request")
+
     const waiting = JSON.stringify([worker("waiting")])
     const pipelined = await raw(
       `POST /v1/workers/batch HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\nprefer: wait=1\r\n` +
@@ -201,8 +217,11 @@ describe("what is not HTTP", () => {
     const some = await raw(`${`${request}\r\n`.repeat(63)}${request}connection: close\r\n\r\n`)
     assert.lengthOf(some.match(/HTTP\/1.1 200 /g) ?? [], 64)
     const list = "GET /v1/workers?limit=1000 HTTP/1.1\r\nhost: localhost\r\n\r\n"
-    const many = await raw(list.repeat(1000)).catch(() => "")
-    assert.isAtMost((many.match(/HTTP\/1.1 200 /g) ?? []).length, 64)
+    const expecting = list.replace("\r\n\r\n", "\r\nexpect: 100-continue\r\n\r\n")
+    for (const request of [list, expecting]) {
+      const many = await raw(request.repeat(1000)).catch(() => "")
+      assert.isAtMost((many.match(/HTTP\/1.1 200 /g) ?? []).length, 64)
+    }
   })
 
   it("survives a client that leaves in the middle of its body", async () => {

@@ -4,7 +4,7 @@
  * many requests at once. Where TLS failed, or the connection itself, there is nobody to answer.
  */
 import { Predicate } from "effect"
-import type { Server, ServerResponse } from "node:http"
+import type { IncomingMessage, Server, ServerResponse } from "node:http"
 import type { Duplex } from "node:stream"
 import { HttpLimits } from "./HttpLimits.ts"
 import { problemDocument, problemHeaders, rawAnswer, refused, type RefusedRequest } from "./RefusedRequest.ts"
@@ -19,7 +19,7 @@ const byCode = new Map<string, RefusedRequest>([
 
 export const answerClientErrors = (server: Server): void => {
   const unanswered = new WeakMap<Duplex, Set<ServerResponse>>()
-  server.on("request", ({ socket }, response) => {
+  onRequest(server, ({ socket }, response) => {
     const responses = unanswered.get(socket) ?? new Set()
     unanswered.set(socket, responses.add(response))
     response.on("close", () => responses.delete(response))
@@ -54,6 +54,15 @@ const isTarget = (code: string, error: Error): boolean =>
   Predicate.hasProperty(error, "rawPacket") &&
   Buffer.isBuffer(error.rawPacket) &&
   /^[A-Z]+ [^ ]+$/.test(error.rawPacket.toString("latin1", 0, 16 * 1024))
+
+/** For each request, also for one that waits for `100 Continue` before it sends its body: Node keeps them apart. */
+export const onRequest = (
+  server: Server,
+  listener: (request: IncomingMessage, response: ServerResponse) => void
+): void => {
+  server.on("request", listener)
+  server.on("checkContinue", listener)
+}
 
 /** Whether what is written now is the answer to what was refused, and not a part of another answer or in its place. */
 const canAnswer = (unanswered: ReadonlySet<ServerResponse> = new Set()): boolean =>

@@ -16,7 +16,7 @@ import { AuthenticationLive } from "./Authenticate.ts"
 import { CallerTrace } from "./CallerTrace.ts"
 import { CannotListen } from "./CannotListen.ts"
 import { TrustedProxies } from "./ClientAddress.ts"
-import { answerClientErrors } from "./ClientErrors.ts"
+import { answerClientErrors, onRequest } from "./ClientErrors.ts"
 import { limitConnections } from "./ConnectionLimits.ts"
 import { Console } from "./Console.ts"
 import { DeadLettersHandlers } from "./DeadLettersHandlers.ts"
@@ -173,7 +173,7 @@ const prepare = (
     isExempt: (address) => isLoopback(address) || trustedProxies.has(address)
   })
   // Node closes the connections that are idle when it stops listening, but not those that become idle afterwards.
-  server.on("request", (_, response) => {
+  onRequest(server, (_, response) => {
     response.on("close", () => {
       if (!server.listening) setImmediate(() => server.closeIdleConnections())
     })
