@@ -5,7 +5,6 @@ import { assert } from "@effect/vitest"
 import { Effect } from "effect"
 import type { TimelineItem } from "@muster/core/fleet"
 import {
-  change,
   type DeclareTest,
   type FleetStoreTrial,
   fullRecord,
@@ -115,7 +114,14 @@ export const testValues = (test: DeclareTest) => {
           lastEvent: { source: said, occurredAt: 1 },
           lastError: { ...lastError, message: said }
         })
-        const item: TimelineItem = { ...change(1), source: said, reason: said }
+        const item: TimelineItem = {
+          type: "change",
+          at: 1,
+          generation: 1,
+          change: "terminated",
+          source: said,
+          reason: said
+        }
         yield* trial.commit({
           records: [state],
           segments: [segment("said", 1, { items: [item] })]
