@@ -21,7 +21,7 @@ const registered = Effect.logInfo("Worker registered").pipe(
 
 /** What a scheduler says that wants to be taken for Muster, or to rule the terminal. */
 const forged =
-  'no\r\n{"level":"ERROR"}\n12:00:00.000 ERROR gone\u001b]0;title\u0007\u0085\u009b2J\u2028x\u2029'
+  'no\r\n{"level":"ERROR"}\n12:00:00.000 ERROR gone\u001b]0;title\u0007\u0085\u009b2J\u2028x\u2029\u202e\u{e0001}'
 
 const refused = Effect.logWarning(`Registration attempt failed: ${forged}`).pipe(
   Effect.annotateLogs({ reason: forged, [forged]: 1 })
@@ -61,7 +61,7 @@ describe("a line for programs", () => {
   it.effect("stays one line of printable characters, whatever a scheduler says, and can be read back", () =>
     Effect.gen(function* () {
       const [line] = yield* written(jsonLine, refused)
-      assert.notMatch(line ?? "", /[\p{Cc}\u2028\u2029]/u)
+      assert.notMatch(line ?? "", /[\p{Cc}\p{Cf}\u2028\u2029]/u)
       assert.strictEqual(JSON.parse(line ?? "").annotations.reason, forged)
     })
   )

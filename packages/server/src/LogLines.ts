@@ -5,10 +5,17 @@
 import { Logger } from "effect"
 import { printable } from "./TerminalText.ts"
 
-/** JSON leaves some characters as they are that programs take for the end of a line, or terminals for commands. */
-const unescaped = /[\u007f-\u009f\u2028\u2029]/g
+/**
+ * JSON leaves some characters as they are that programs take for the end of a line, or terminals for commands, or that
+ * turn the direction of what follows.
+ */
+const unescaped = /[\u007f-\u009f\u2028\u2029]|\p{Cf}/gu
 
-const escape = (character: string) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`
+const escape = (character: string) =>
+  character
+    .split("")
+    .map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`)
+    .join("")
 
 /** For programs: one JSON object. */
 export const jsonLine: Logger.Logger<unknown, string> = Logger.map(Logger.formatJson, (line) =>
