@@ -200,5 +200,55 @@ describe.skipIf(!hasBrowser)(`the console${whyNoBrowser}`, () => {
     assert.strictEqual(await page.evaluate("getComputedStyle(document.documentElement).colorScheme"), "dark")
   })
 
+  it("shows markup of others as the text that it is", async () => {
+    const markup = `<img src=x onerror="document.title='owned'"><script>document.title="owned"</script>`
+    await service.send(
+      "POST",
+      "/v1/workers",
+      worker("markup", { labels: { [markup]: markup }, tags: [markup], namespace: markup })
+    )
+    const reason = {
+      specversion: "1.0",
+      id: "markup",
+      source: markup,
+      type: "dev.muster.worker.terminated",
+      data: { workerId: "markup", reason: markup }
+    }
+    await service.send("POST", "/v1/events", reason, { "content-type": "application/cloudevents+json" })
+    await open("#/workers/markup")
+    await story(markup).waitFor()
+    await page.locator("body").getByText(markup).first().waitFor()
+    for (const view of [
+      "#/",
+      "#/workers",
+      "#/scheduler",
+      `#/workers?search=${encodeURIComponent(markup)}`,
+      `#/workers/${encodeURIComponent(markup)}`
+    ]) {
+      await open(view)
+      await page.getByRole("navigation").first().waitFor()
+      assert.strictEqual(
+        await page.evaluate("document.querySelectorAll('img[src=x], body script').length"),
+        0
+      )
+      assert.notStrictEqual(await page.title(), "owned")
+    }
+    // The browser's own words for the worker of that name, which there is not.
+    const others = browser.errors.filter((error) => !error.includes("404"))
+    browser.errors.splice(0, browser.errors.length, ...others)
+  })
+
+  it("has beside it a page about the API that is guarded alike, and works", async () => {
+    const { headers } = await service.fetch("/docs")
+    const policy = headers.get("content-security-policy") ?? ""
+    assert.match(
+      policy,
+      /^default-src 'none'; script-src(?: 'sha256-[\w+/]+=*')+; style-src 'unsafe-inline';/
+    )
+    assert.match(policy, /frame-ancestors 'none'/)
+    await page.goto(`${service.url}/docs`)
+    await page.getByText("Register a worker").first().waitFor()
+  })
+
   it("writes no error to the browser's console", () => assert.deepStrictEqual(browser.errors, []))
 })
