@@ -46,6 +46,18 @@ describe("a worker in etcd", () => {
     assert.strictEqual(text(layout.workersEnd), "/ci/workers0")
   })
 
+  it("stays below the prefix, whatever its id", () => {
+    for (const id of ["..", "../x", "a/../../b", "a/b", "/a", "a\0", "a\n", "*", "a%2fb", ""]) {
+      assert.throws(() => WorkerId.make(id))
+    }
+    for (const id of ["a..b", "a:b", "generations", "workers", "0", "x".repeat(253)]) {
+      const workerId = WorkerId.make(id)
+      assert.strictEqual(text(layout.workerKey(workerId)), `/ci/workers/${id}`)
+      assert.strictEqual(text(layout.generationKey(workerId)), `/ci/generations/${id}`)
+      assert.isBelow(Buffer.compare(layout.workerKey(workerId), layout.workersEnd), 0)
+    }
+  })
+
   it("is JSON that says its generation, and is read back", () => {
     const value = text(workerValue(worker, 7))
     assert.strictEqual(JSON.parse(value).generation, 7)
