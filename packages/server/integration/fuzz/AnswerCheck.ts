@@ -62,7 +62,7 @@ export class AnswerCheck {
 
   /** Everything that is wrong with the answer; empty where nothing is. */
   wrong(method: string, target: string, answer: HttpAnswer): ReadonlyArray<string> {
-    const path = target.split("?", 1)[0] ?? ""
+    const path = target.replace(/^https?:\/\/[^/?]*/i, "").split("?", 1)[0] ?? ""
     // What cannot be decoded is no address of any route.
     const operation = isDecodable(path) ? this.api.at(method === "HEAD" ? "GET" : method, path) : undefined
     return [...this.leaks(answer), ...this.declared(method, operation, answer)]

@@ -10,16 +10,16 @@ import { join } from "node:path"
 import { open } from "../../src/fleetfile/FleetFile.ts"
 import { decode, FleetFileError } from "../../src/fleetfile/FleetRow.ts"
 import { WrongUsage } from "../../src/WrongUsage.ts"
-import { Muster } from "../ServiceProcess.ts"
+import { Muster, Service, worker } from "../ServiceProcess.ts"
 import { leaksOf } from "./AnswerCheck.ts"
 import { Dice } from "./Dice.ts"
-import { type FileInput, fileInput } from "./FileInputs.ts"
+import { exportInput, type FileInput, fileInput } from "./FileInputs.ts"
 import type { Findings } from "./Findings.ts"
 
 /** Milliseconds for one file, of at most a few hundred kilobytes. */
 const readWithin = 10_000
 
-/** Every so many-th file goes to the command itself. */
+/** Every so many-th file goes to the command itself, and an export as often to `muster import`. */
 const everyCommand = 400
 
 export class FileArea {
@@ -36,13 +36,25 @@ export class FileArea {
   }
 
   async round(from: number, to: number, progress: (done: number) => void): Promise<void> {
+    await using service = await Service.start({ cwd: this.folder })
     for (let number = from; number < to; number++) {
       const input = fileInput(new Dice(this.seed, "files", number))
       const name = join(this.folder, `workers${input.format === undefined ? "" : `.${input.format}`}`)
       writeFileSync(name, input.bytes)
       for (const what of await this.read(name)) this.found(number, input, what)
-      if (number % everyCommand === 0)
-        for (const what of await byCommand(name)) this.found(number, input, `muster register: ${what}`)
+      if (number % everyCommand === 0) {
+        for (const what of await byCommand(name, ["register", name, "--scheduler", "embedded"])) {
+          this.found(number, input, `muster register: ${what}`)
+        }
+        const exported = exportInput(new Dice(this.seed, "exports", number))
+        writeFileSync(name, exported.bytes)
+        for (const what of await byCommand(name, ["import", name, "--server", service.url])) {
+          this.found(number, exported, `muster import: ${what}`)
+        }
+        const { status } = await service.send("POST", "/v1/workers", worker("canary"), { prefer: "wait=10" })
+        if (status !== 200)
+          this.found(number, exported, `after muster import: no worker is registered: ${status}`)
+      }
       progress(number + 1)
     }
   }
@@ -86,8 +98,8 @@ export class FileArea {
 }
 
 /** The command: its exit status is one that it has, and what it prints is text. */
-const byCommand = async (path: string): Promise<ReadonlyArray<string>> => {
-  await using muster = new Muster(["register", path, "--scheduler", "embedded"])
+const byCommand = async (path: string, args: ReadonlyArray<string>): Promise<ReadonlyArray<string>> => {
+  await using muster = new Muster(args)
   const late = setTimeout(() => muster.signal("SIGKILL"), readWithin * 3)
   const code = await muster.exit()
   clearTimeout(late)

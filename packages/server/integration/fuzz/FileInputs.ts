@@ -59,6 +59,41 @@ export const fileInput = (dice: Dice): FileInput => {
   return { format: dice.chance(0.8) ? format : undefined, bytes }
 }
 
+/** What `muster export` writes, damaged. */
+export const exportInput = (dice: Dice): FileInput => {
+  const at = "2026-01-31T12:00:00.000Z"
+  const count = dice.below(30)
+  const lines = Array.from({ length: count }, (_, number) => {
+    const line = {
+      id: `w-${number}`,
+      desired: "registered",
+      phase: "registered",
+      generation: dice.between(1, 1e9),
+      priority: "normal",
+      leaseTtl: null,
+      saidReady: false,
+      createdAt: at,
+      updatedAt: at,
+      lastError: null,
+      lastEvent: null,
+      worker: { ...Object(worker(dice)), id: `w-${number}` }
+    }
+    return dice.chance(0.5) ? JSON.stringify(line) : json(line, dice)
+  })
+  const first = {
+    muster: "export",
+    version: 1,
+    exportedAt: at,
+    by: "0.0.0",
+    workers: count,
+    forgottenGeneration: 0
+  }
+  const end = { muster: "end", workers: count, forgottenGeneration: 0 }
+  const whole = [JSON.stringify(first), ...lines, JSON.stringify(end)].map((line) => `${line}\n`).join("")
+  const bytes = Buffer.from(whole)
+  return { format: "ndjson", bytes: dice.chance(0.4) ? mutateBytes(bytes, dice) : bytes }
+}
+
 const texts: Readonly<Record<Format, (dice: Dice) => string>> = {
   csv: (dice) => {
     const header = [

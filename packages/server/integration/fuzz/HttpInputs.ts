@@ -143,6 +143,7 @@ export class HttpInputs {
           value
         ])
       ],
+      ["b3", value],
       ["tracestate", value],
       ["baggage", value],
       ["content-encoding", dice.pick(["gzip", "identity", "br, gzip", value])],
