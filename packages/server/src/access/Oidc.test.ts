@@ -1,8 +1,7 @@
 import { assert, beforeAll, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { exportJWK, generateKeyPair, type JWTPayload, SignJWT } from "jose"
-import { createServer } from "node:http"
-import type { AddressInfo } from "node:net"
+import { createServer, type Server } from "node:http"
 import { makeVerifier, type OidcOptions } from "./Oidc.ts"
 
 type Key = Awaited<ReturnType<typeof generateKeyPair>>["privateKey"]
@@ -19,20 +18,24 @@ beforeAll(async () => {
 
 const issuer = "https://id.example"
 
+const portOf = (server: Server): number => {
+  const address = server.address()
+  return typeof address === "object" && address !== null ? address.port : 0
+}
+
 /** A provider that publishes its key, until the scope ends. */
 const provider = Effect.acquireRelease(
   Effect.promise(async () => {
     const server = createServer((request, response) => {
-      const { port } = server.address() as AddressInfo
       const isMetadata = request.url === "/.well-known/openid-configuration"
-      const own = `http://127.0.0.1:${port}`
+      const own = `http://127.0.0.1:${portOf(server)}`
       response.setHeader("content-type", "application/json")
       response.end(
         JSON.stringify(isMetadata ? { issuer: own, jwks_uri: `${own}/keys` } : { keys: [publicKey] })
       )
     })
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
-    return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, server }
+    return { url: `http://127.0.0.1:${portOf(server)}`, server }
   }),
   ({ server }) => Effect.sync(() => server.close())
 )
