@@ -38,6 +38,10 @@ export class Target {
       stdio: ["ignore", "pipe", "pipe"]
     })
     this.ended = once(this.child, "close")
+    // A run that is ended leaves nothing behind.
+    const kill = () => this.child.kill("SIGKILL")
+    process.once("exit", kill)
+    this.child.once("close", () => process.off("exit", kill))
     lines(this.child.stdout, (line) => this.printed(line))
     lines(this.child.stderr, (line) => this.complained(line))
     this.child.on("close", () => {
