@@ -87,6 +87,7 @@ export class AnswerCheck {
     const types = operation?.responses.get(status)
     if (types === undefined || beforeRoutes.test(body.toString("latin1", 0, 200)))
       return this.undeclared(method, operation, answer, type)
+    if (types.length === 0) return body.length === 0 ? [] : [`status ${status} has a body`]
     if (!types.includes(type))
       return [`status ${status} is of type ${type || "none"}, not ${types.join(" or ")}`]
     if (operation === undefined || method === "HEAD") return []

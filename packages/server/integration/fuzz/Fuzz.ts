@@ -42,13 +42,9 @@ export const fuzz = async (settings: FuzzSettings): Promise<FuzzOutcome> => {
     const connections = only === "sockets" ? requests : Math.round(requests * 0.3)
     const ofHttp = only === "http" ? requests : requests - connections
     const tenth = only === undefined ? Math.ceil(requests / 10) : requests
-    if (wants("http") || wants("sockets")) {
-      const inputs = [
-        ...(wants("http") ? [["http", ofHttp] as const] : []),
-        ...(wants("sockets") ? [["sockets", connections] as const] : [])
-      ]
-      summary.push(...(await fuzzService(settings, inputs, findings, home)))
-    }
+    if (wants("http")) summary.push(...(await fuzzService(settings, "http", ofHttp, findings, home)))
+    if (wants("sockets"))
+      summary.push(...(await fuzzService(settings, "sockets", connections, findings, home)))
     if (wants("grpc")) {
       summary.push(...(await fuzzScheduler(settings, tenth, findings, home)))
       // What is asked of a scheduler that does not answer takes its time.
@@ -68,27 +64,24 @@ const roundsOf = (inputs: number, rounds: number): ReadonlyArray<readonly [from:
     Math.floor((inputs * (round + 1)) / rounds)
   ])
 
-/** Both kinds of inputs go to one service, by turns. */
 const fuzzService = async (
   { progress, rounds, seed }: FuzzSettings,
-  inputs: ReadonlyArray<readonly [area: ServiceInputs, count: number]>,
+  area: ServiceInputs,
+  count: number,
   findings: Findings,
   home: string
 ): Promise<ReadonlyArray<string>> => {
-  const service = await ServiceArea.start(home, findings, seed)
+  const service = await ServiceArea.start(area, home, findings, seed)
   try {
-    for (let round = 0; round < rounds; round++) {
-      for (const [area, count] of inputs) {
-        const [from, to] = roundsOf(count, rounds)[round] ?? [0, 0]
-        await service.round(area, from, to, (done) => progress(`${area}  ${done} of ${count}`))
-      }
+    for (const [from, to] of roundsOf(count, rounds)) {
+      await service.round(from, to, (done) => progress(`${area}  ${done} of ${count}`))
     }
   } finally {
     await service.stop()
   }
   const statuses = Array.from(service.statuses).toSorted(([a], [b]) => a - b)
   return [
-    ...inputs.map(([area, count]) => `${area}: ${count} inputs at muster serve`),
+    `${area}: ${count} inputs at muster serve`,
     `  answers: ${statuses.map(([status, count]) => `${status || "none"} ${count}`).join(", ")}`,
     ...usage(service.samples)
   ]

@@ -62,6 +62,9 @@ const inHeader = (value: string): string => sendable(value).slice(0, 4000)
 const inPath = (text: string): string =>
   encodeURIComponent(text.toWellFormed()).slice(0, 6000).replaceAll("'", "%27")
 
+/** Without authentication the service has only the names of the machine. */
+const hostOf = (dice: Dice): string => (dice.chance(0.05) ? "fuzz.invalid" : "localhost")
+
 export class HttpInputs {
   private readonly api: OpenApi
   private readonly values: SchemaValues
@@ -76,7 +79,7 @@ export class HttpInputs {
     const operation = dice.pick(this.api.operations)
     const isHostile = dice.chance(0.6)
     const query: Array<string> = []
-    const headers: Array<readonly [string, string]> = [["host", "fuzz.invalid"]]
+    const headers: Array<readonly [string, string]> = [["host", hostOf(dice)]]
     let target = operation.path
     for (const parameter of operation.parameters) {
       const { in: place, name } = parameter
@@ -116,7 +119,7 @@ export class HttpInputs {
     return {
       method,
       target: dice.chance(0.2) ? `${target}${inPath(hostileText(dice))}` : target,
-      headers: [["host", "fuzz.invalid"], ...(dice.chance(0.5) ? [this.header(dice)] : [])],
+      headers: [["host", hostOf(dice)], ...(dice.chance(0.5) ? [this.header(dice)] : [])],
       body:
         method === "POST" || method === "PUT" || method === "PATCH" ? dice.bytes(dice.below(60)) : undefined
     }

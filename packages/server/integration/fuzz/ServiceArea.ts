@@ -25,6 +25,28 @@ const environment = {
   MUSTER_REPEAT_RETENTION: "1 minute"
 }
 
+const operator = "the-operator-of-the-service-under-fire"
+
+/** What an input has in `authorization`; empty: nothing. Mostly the token of somebody who may do everything, so that it is looked at. */
+const credentialOf = (dice: Dice): string => {
+  if (dice.chance(0.9)) return `Bearer ${operator}`
+  return dice.pick([
+    "",
+    "Bearer ",
+    `Basic ${Buffer.from(`operator:${operator}`).toString("base64")}`,
+    `Bearer ${operator}x`,
+    `Bearer ${operator.slice(0, -1)}`,
+    "Bearer muster_0123456789abcdef_0123456789012345678901234567890123456789012",
+    "Bearer eyJhbGciOiJub25lIn0.eyJzdWIiOiJhIn0."
+  ])
+}
+
+/** What is answered whoever asks. */
+const isForAll = (target: string): boolean =>
+  /^(?:https?:\/\/[^/]*)?\/(?:healthz|readyz|openapi\.json|docs|console\/.*|v1\/session)?(?:\?|$)/.test(
+    target
+  )
+
 export type ServiceInputs = "http" | "sockets"
 
 export class ServiceArea {
@@ -39,8 +61,10 @@ export class ServiceArea {
   private readonly check: AnswerCheck
   private readonly requests: HttpInputs
   private readonly sockets: SocketInputs
+  private readonly area: ServiceInputs
 
-  private constructor(target: Target, api: OpenApi, findings: Findings, seed: string) {
+  private constructor(area: ServiceInputs, target: Target, api: OpenApi, findings: Findings, seed: string) {
+    this.area = area
     this.target = target
     this.findings = findings
     this.seed = seed
@@ -50,23 +74,24 @@ export class ServiceArea {
     this.sockets = new SocketInputs(this.requests)
   }
 
-  /** `folder`: where its store is. */
-  static async start(folder: string, findings: Findings, seed: string): Promise<ServiceArea> {
+  /** `folder`: where its store is. Requests go to a service that asks for tokens, connections to one that does not. */
+  static async start(
+    area: ServiceInputs,
+    folder: string,
+    findings: Findings,
+    seed: string
+  ): Promise<ServiceArea> {
     const target = await Target.start(
-      ["serve", "--port", "0", "--store", `${folder}/fleet.db`],
+      ["serve", "--port", "0", "--store", `${folder}/${area}.db`],
       folder,
-      environment
+      area === "http" ? { ...environment, MUSTER_AUTH: "on", MUSTER_OPERATOR_TOKEN: operator } : environment
     )
-    return new ServiceArea(target, await OpenApi.of(target.url), findings, seed)
+    return new ServiceArea(area, target, await OpenApi.of(target.url), findings, seed)
   }
 
-  /** The inputs of an area from number `from` to before `to`, then {@link settle}. */
-  async round(
-    area: ServiceInputs,
-    from: number,
-    to: number,
-    progress: (done: number) => void
-  ): Promise<void> {
+  /** The inputs from number `from` to before `to`, then {@link settle}. */
+  async round(from: number, to: number, progress: (done: number) => void): Promise<void> {
+    const { area } = this
     let next = from
     let done = from
     const work = async () => {
@@ -89,7 +114,18 @@ export class ServiceArea {
   }
 
   private async http(number: number): Promise<void> {
-    const input = this.requests.make(new Dice(this.seed, "http", number))
+    const made = this.requests.make(new Dice(this.seed, "http", number))
+    const credential = credentialOf(new Dice(this.seed, "credential", number))
+    const input =
+      credential === ""
+        ? made
+        : {
+            ...made,
+            headers: [
+              ...made.headers.filter(([name]) => name !== "authorization"),
+              ["authorization", credential] as const
+            ]
+          }
     const found = (what: string) => this.findings.add("http", number, what, toBytes(input), "http")
     try {
       const answer = await this.client.send(input)
@@ -100,6 +136,11 @@ export class ServiceArea {
       this.count(answer.status)
       for (const what of this.check.wrong(input.method, input.target, answer))
         found(`${input.method} ${input.target.slice(0, 80)}: ${what}`)
+      const isKnown = credential === `Bearer ${operator}`
+      if (!isKnown && answer.status < 300 && input.method !== "OPTIONS" && !isForAll(input.target))
+        found(
+          `${input.method} ${input.target.slice(0, 80)}: answered ${answer.status} to ${credential || "nobody"}`
+        )
     } catch (error) {
       if (this.target.isRunning) found(`${input.method} ${input.target.slice(0, 80)}: ${String(error)}`)
     }
@@ -116,7 +157,9 @@ export class ServiceArea {
       for (const answer of answers) {
         this.count(answer.status)
         for (const what of this.check.leaks(answer)) found(what)
-        if (answer.status > 500) found(`it was answered with ${answer.status}`)
+        // 501 and 505: what is no request that this server takes, see docs/limits.md.
+        if (answer.status > 500 && answer.status !== 501 && answer.status !== 505)
+          found(`it was answered with ${answer.status}`)
       }
       if (wrong !== undefined) found(wrong)
     } catch (error) {
@@ -137,7 +180,7 @@ export class ServiceArea {
       await this.canary(`canary-${number}`)
       await this.forgetOthers()
       for (const path of ["/healthz", "/readyz", "/metrics"]) {
-        const { status } = await fetch(`${this.target.url}${path}`)
+        const { status } = await this.fetch(path)
         if (status !== 200) found(`${path} answers ${status}`)
       }
       const { total } = await this.list(`search=${smuggledId}`)
@@ -155,7 +198,7 @@ export class ServiceArea {
   }
 
   private async canary(id: string): Promise<void> {
-    const { status } = await fetch(`${this.target.url}/v1/workers`, {
+    const { status } = await this.fetch("/v1/workers", {
       method: "POST",
       headers: { "content-type": "application/json", prefer: "wait=10" },
       body: JSON.stringify({ id, capabilities: { cpuCores: 1, memoryMb: 1 } })
@@ -173,7 +216,7 @@ export class ServiceArea {
       )
       for (const { id, phase } of page.items) {
         if (id.startsWith("fz-") || phase === "terminated") continue
-        const { status } = await fetch(`${this.target.url}/v1/workers/${encodeURIComponent(id)}`, {
+        const { status } = await this.fetch(`/v1/workers/${encodeURIComponent(id)}`, {
           method: "DELETE"
         })
         if (status !== 202 && status !== 404) throw new Error(`${id} could not be terminated: ${status}`)
@@ -183,9 +226,16 @@ export class ServiceArea {
   }
 
   private async list(query: string): Promise<Listing> {
-    const response = await fetch(`${this.target.url}/v1/workers?${query}`)
+    const response = await this.fetch(`/v1/workers?${query}`)
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- every listing is held against the document
     return (await response.json()) as Listing
+  }
+
+  private fetch(path: string, { headers, ...init }: RequestInit = {}): Promise<Response> {
+    return fetch(`${this.target.url}${path}`, {
+      ...init,
+      headers: { ...Object.fromEntries(new Headers(headers)), authorization: `Bearer ${operator}` }
+    })
   }
 
   /** Until connections that were given up are gone. */

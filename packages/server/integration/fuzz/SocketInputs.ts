@@ -19,11 +19,11 @@ export const smuggledId = "smuggled"
 
 const smuggledBody = JSON.stringify({ id: smuggledId, capabilities: { cpuCores: 1, memoryMb: 1 } })
 const smuggled =
-  `POST /v1/workers HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n` +
+  `POST /v1/workers HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n` +
   `content-length: ${smuggledBody.length}\r\n\r\n${smuggledBody}`
 
 const post = (headers: string, rest: string) =>
-  `POST /v1/workers/batch HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n${headers}\r\n\r\n${rest}`
+  `POST /v1/workers/batch HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n${headers}\r\n\r\n${rest}`
 
 const inChunk = (text: string) => `${text.length.toString(16)}\r\n${text}\r\n0\r\n\r\n`
 
@@ -57,25 +57,25 @@ const smuggling: ReadonlyArray<string> = [
   post(`transfer-encoding: chunked`, `-0\r\n\r\n${smuggled}`),
   post(`transfer-encoding: chunked`, `fffffffffffffffff0\r\n\r\n${smuggled}`),
   post(`transfer-encoding: chunked`, `2\r\n[]${smuggled}`),
-  `GET /healthz HTTP/1.1\r\nhost: x\r\ncontent-length: ${smuggled.length}\r\n\r\n${smuggled}`,
-  `GET /healthz HTTP/1.1\nhost: x\n\n${smuggled}`,
-  `GET /healthz HTTP/1.1\rhost: x\r\r${smuggled}`,
-  `GET /healthz HTTP/1.1\r\nhost: x\r\nx: \0\r\n\r\n${smuggled}`,
+  `GET /healthz HTTP/1.1\r\nhost: localhost\r\ncontent-length: ${smuggled.length}\r\n\r\n${smuggled}`,
+  `GET /healthz HTTP/1.1\nhost: localhost\n\n${smuggled}`,
+  `GET /healthz HTTP/1.1\rhost: localhost\r\r${smuggled}`,
+  `GET /healthz HTTP/1.1\r\nhost: localhost\r\nx: \0\r\n\r\n${smuggled}`,
   `GET /healthz HTTP/1.1\r\nhost : x\r\n\r\n${smuggled}`,
-  `GET /healthz HTTP/1.1 HTTP/1.1\r\nhost: x\r\n\r\n${smuggled}`,
+  `GET /healthz HTTP/1.1 HTTP/1.1\r\nhost: localhost\r\n\r\n${smuggled}`,
   `GET /healthz\r\n\r\n${smuggled}`
 ]
 
 const noHttp: ReadonlyArray<string | Buffer> = [
   "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0",
   Buffer.from("16030100c8010000c40303", "hex"),
-  "CONNECT example.invalid:443 HTTP/1.1\r\nhost: x\r\n\r\n",
-  "GET /v1/events HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\nsec-websocket-key: x\r\n\r\n",
-  "GET / HTTP/3.9\r\nhost: x\r\n\r\n",
+  "CONNECT example.invalid:443 HTTP/1.1\r\nhost: localhost\r\n\r\n",
+  "GET /v1/events HTTP/1.1\r\nhost: localhost\r\nconnection: upgrade\r\nupgrade: websocket\r\nsec-websocket-key: x\r\n\r\n",
+  "GET / HTTP/3.9\r\nhost: localhost\r\n\r\n",
   "GET / HTTP/1.1\r\n\r\n",
   "GET / HTTP/1.0\r\n\r\n",
   "GET / HTTP/1.1\r\nhost: a\r\nhost: b\r\n\r\n",
-  "\r\n\r\n\r\nGET /healthz HTTP/1.1\r\nhost: x\r\n\r\n",
+  "\r\n\r\n\r\nGET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n",
   "SSH-2.0-OpenSSH_9.9\r\n",
   "\0",
   "GET"
@@ -158,11 +158,11 @@ export class SocketInputs {
   private largeHeaders(dice: Dice): Buffer {
     const size = dice.pick([15_000, 17_000, 70_000, 1_000_000])
     const head = dice.pick([
-      `GET /${"a".repeat(size)} HTTP/1.1\r\nhost: x\r\n\r\n`,
-      `GET /healthz HTTP/1.1\r\nhost: x\r\nx: ${"a".repeat(size)}\r\n\r\n`,
-      `GET /healthz HTTP/1.1\r\nhost: x\r\n${"a: b\r\n".repeat(size / 6)}\r\n`,
-      `GET /healthz HTTP/1.1\r\nhost: x\r\n${"n".repeat(size)}: b\r\n\r\n`,
-      `${"M".repeat(size)} / HTTP/1.1\r\nhost: x\r\n\r\n`
+      `GET /${"a".repeat(size)} HTTP/1.1\r\nhost: localhost\r\n\r\n`,
+      `GET /healthz HTTP/1.1\r\nhost: localhost\r\nx: ${"a".repeat(size)}\r\n\r\n`,
+      `GET /healthz HTTP/1.1\r\nhost: localhost\r\n${"a: b\r\n".repeat(size / 6)}\r\n`,
+      `GET /healthz HTTP/1.1\r\nhost: localhost\r\n${"n".repeat(size)}: b\r\n\r\n`,
+      `${"M".repeat(size)} / HTTP/1.1\r\nhost: localhost\r\n\r\n`
     ])
     return Buffer.from(head)
   }
@@ -185,7 +185,7 @@ export class SocketInputs {
       "0\r\n"
     ])
     const head =
-      "POST /v1/workers/batch HTTP/1.1\r\nhost: x\r\ncontent-type: application/x-ndjson\r\ntransfer-encoding: chunked\r\n\r\n"
+      "POST /v1/workers/batch HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/x-ndjson\r\ntransfer-encoding: chunked\r\n\r\n"
     return Buffer.from(head + chunks.join("") + end)
   }
 }
