@@ -309,7 +309,14 @@ describe("the system's routes", () => {
       "/readyz",
       "/metrics",
       "/v1/export",
-      "/v1/import"
+      "/v1/import",
+      "/v1/session",
+      "/v1/tokens",
+      "/v1/tokens/{id}/rotate",
+      "/v1/tokens/{id}",
+      "/v1/join-tokens",
+      "/v1/join",
+      "/v1/audit"
     ])
     const { responses } = json.paths["/v1/workers"].post
     assert.includeMembers(Object.keys(responses), ["200", "202", "400", "409", "413", "415", "422", "503"])
@@ -325,7 +332,9 @@ describe("the system's routes", () => {
     ] as const) {
       assert.strictEqual("422" in json.paths[path][method].responses, isRefused, path)
     }
-    assert.notProperty(json.components, "securitySchemes")
+    assert.sameMembers(Object.keys(json.components.securitySchemes), ["token", "session"])
+    assert.deepStrictEqual(json.paths["/v1/workers"].post.security, undefined)
+    assert.deepStrictEqual(json.paths["/healthz"].get.security, [])
   })
 
   it("has a page to try it on that loads nothing from elsewhere", async () => {

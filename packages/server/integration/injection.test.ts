@@ -148,7 +148,7 @@ describe("the headers of an answer", () => {
       ["wait=1\\r\\nx-injected: 1", undefined]
     ] as const) {
       const answer = await raw(
-        `POST /v1/workers HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-type: application/json\r\n` +
+        `POST /v1/workers HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-type: application/json\r\n` +
           `prefer: ${prefer}\r\ncontent-length: ${body.length}\r\n\r\n${body}`
       )
       const [head = ""] = answer.split("\r\n\r\n")
@@ -178,7 +178,7 @@ describe("what goes along to the scheduler", () => {
     const headers = `${name}: ${value}\r\n${name === "x-b3-traceid" ? "x-b3-spanid: \u00e9\r\n" : ""}`
     const body = JSON.stringify(worker(id))
     const registered = await raw(
-      `POST /v1/workers HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-type: application/json\r\n` +
+      `POST /v1/workers HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-type: application/json\r\n` +
         `prefer: wait=10\r\n${headers}content-length: ${body.length}\r\n\r\n${body}`
     )
     assert.match(registered, /^HTTP\/1.1 200 /)
@@ -187,7 +187,9 @@ describe("what goes along to the scheduler", () => {
     else assert.isTrue(trace === undefined || /^00-[0-9a-f]{32}-[0-9a-f]{16}-0[01]$/.test(trace), trace)
     // These ask the scheduler within the request itself.
     for (const path of ["/v1/scheduler", "/v1/scheduler/workers"]) {
-      const asked = await raw(`GET ${path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n${headers}\r\n`)
+      const asked = await raw(
+        `GET ${path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n${headers}\r\n`
+      )
       assert.match(asked, /^HTTP\/1.1 (?:200|501) /)
     }
   })

@@ -121,6 +121,8 @@ const expected: Readonly<Record<string, Readonly<Record<string, Expected>>>> = {
   Store: { "takes changes": 1 },
   "Time of the store": { read: some, write: some },
   "Failures of the store": { read: 0, write: 0 },
+  Memory: { resident: any, heap: any },
+  "Open files": { open: any },
   "Delay of the event loop": { p50: any, p99: any },
   Versions: { version: 1 }
 }

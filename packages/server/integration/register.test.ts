@@ -523,7 +523,7 @@ describe("--server", () => {
     })
     assert.match(
       tls.output,
-      /No Muster service answers at https:\S+: it does not speak TLS, so its address begins with http:/
+      /The service at https:\S+ cannot be spoken to: it does not speak TLS, so its address begins with http:/
     )
   })
 })

@@ -120,7 +120,7 @@ describe.skipIf(!hasOpenssl || !hasScript)(
       const send = async (text: string, body = "", token = given.MUSTER_OPERATOR_TOKEN) => {
         const lines = [
           ...text.split("\n"),
-          "host: x",
+          "host: localhost",
           "connection: close",
           `content-length: ${body.length}`,
           `x-auth-token: ${secrets.stranger}`,

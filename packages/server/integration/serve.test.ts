@@ -94,7 +94,7 @@ describe("stopping", () => {
     let answer = ""
     socket.on("data", (data) => (answer += data.toString()))
     // The first half of a request keeps the connection open.
-    socket.write("GET /readyz HTTP/1.1\r\nhost: x\r\n")
+    socket.write("GET /readyz HTTP/1.1\r\nhost: localhost\r\n")
     await service.fetch("/healthz")
     service.signal("SIGTERM")
     await service.printed(/stopping/)

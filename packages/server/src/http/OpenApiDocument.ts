@@ -11,7 +11,25 @@ type Json = Readonly<Record<string, unknown>>
 const rename = (name: string): string => name.replace(/^_muster_core_/, "").replace(/Encoded(?=_\d+$|$)/, "")
 
 /** For the whole document. */
-export const polish = (document: Json): Json => JSON.parse(JSON.stringify(document), revive)
+export const polish = (document: Json): Json => ({
+  ...JSON.parse(JSON.stringify(document), revive),
+  // Nothing is asked for where authentication is off.
+  security: [{ token: [] }, { session: [] }, {}]
+})
+
+const securitySchemes = {
+  token: { type: "http", scheme: "bearer", description: "A token of Muster's, or of its identity provider" },
+  session: { type: "apiKey", in: "cookie", name: "muster_session", description: "Of the console" }
+}
+
+/** Operations that everybody may ask for, or that take a credential of another kind. */
+const withoutCredential = new Set([
+  "system.health",
+  "system.ready",
+  "access.signIn",
+  "access.signOut",
+  "access.join"
+])
 
 const revive = (key: string, value: unknown): unknown => {
   if (key === "$ref" && Predicate.isString(value)) {
@@ -23,14 +41,16 @@ const revive = (key: string, value: unknown): unknown => {
     return Object.fromEntries(Object.entries(value).map(([name, schema]) => [rename(name), schema]))
   }
   if (key === "components") {
-    // With an empty object there, the page offers to log in.
-    const { securitySchemes: _, ...rest } = value
-    return { ...rest, headers: rateLimitHeaders }
+    return { ...value, headers: rateLimitHeaders, securitySchemes }
   }
   if (key === "paths") {
     return Object.fromEntries(
       Object.entries(value).map(([path, operations]) => [path, withRateLimits(path, operations)])
     )
+  }
+  if (Predicate.isString(value.operationId)) {
+    const { security: _, ...operation } = value
+    return withoutCredential.has(value.operationId) ? { ...operation, security: [] } : operation
   }
   if (value.in === "query" && value.name === "limit") return { ...value, ...limitParameter }
   if (value.additionalProperties !== false) return value
