@@ -3,8 +3,9 @@
  */
 import type { StoreUnavailable } from "@muster/core/fleet"
 import { Cache, Clock, Context, Duration, Effect, Layer, Redacted } from "effect"
-import { anonymous, type Identity, identityOf } from "./Caller.ts"
+import { anonymous, identityOf } from "./Caller.ts"
 import { digestOf, isSameDigest, isSecretOf, isValidAt, parseSecret, type StoredToken } from "./Token.ts"
+import type { Identity } from "./Identity.ts"
 import { TokenStore } from "./TokenStore.ts"
 import type { Verifier } from "./Oidc.ts"
 

@@ -4,25 +4,8 @@
 import type { Worker } from "@muster/core"
 import type { Actor, WorkerRecord } from "@muster/core/fleet"
 import { Context } from "effect"
-import type { Role, StoredToken, TokenKind } from "./Token.ts"
-
-/** Who a credential stands for, and for what it is good. */
-export interface Identity {
-  /** What it is known by for ever: in the audit log, and as the owner of what it provisions. */
-  readonly id: string
-  readonly name: string
-  /** `anonymous`: authentication is off. `configured`: the operator's token of the configuration. */
-  readonly kind: TokenKind | "anonymous" | "configured" | "oidc"
-  readonly role: Role
-  /** The namespaces that it is for; absent: all. */
-  readonly namespaces: ReadonlyArray<string> | undefined
-  /** It may change only the workers that it provisioned itself. */
-  readonly ownWorkers: boolean
-  /** The one worker that it is for: a machine's. */
-  readonly worker: string | undefined
-  /** Milliseconds since 1970; absent: no end is known. */
-  readonly expiresAt: number | undefined
-}
+import { type Identity, isRestricted } from "./Identity.ts"
+import type { StoredToken } from "./Token.ts"
 
 export interface Caller extends Identity {
   /** The client's address; absent where the transport has none. */
@@ -57,10 +40,6 @@ export const identityOf = (token: StoredToken): Identity => ({
   worker: token.worker,
   expiresAt: token.expiresAt
 })
-
-/** It is not for all workers. */
-export const isRestricted = ({ namespaces, ownWorkers, worker }: Identity): boolean =>
-  namespaces !== undefined || ownWorkers || worker !== undefined
 
 /** Whether a worker lies in the namespaces that an identity is for. */
 export const coversNamespace = ({ namespaces }: Identity, namespace: string | undefined): boolean =>

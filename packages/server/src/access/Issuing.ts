@@ -5,7 +5,7 @@ import { Fleet, type StoreUnavailable } from "@muster/core/fleet"
 import type { Redacted } from "effect"
 import { Clock, Context, Duration, Effect, Layer } from "effect"
 import { Access } from "./Access.ts"
-import type { Identity } from "./Caller.ts"
+import type { Identity } from "./Identity.ts"
 import { newSecret, type Role, type StoredToken, type TokenKind } from "./Token.ts"
 import { TokenStore } from "./TokenStore.ts"
 

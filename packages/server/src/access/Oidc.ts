@@ -3,7 +3,7 @@
  */
 import { Effect } from "effect"
 import type { JWTPayload, JWTVerifyGetKey } from "jose"
-import type { Identity } from "./Caller.ts"
+import type { Identity } from "./Identity.ts"
 import type { Role } from "./Token.ts"
 
 /** From a credential to whom it stands for; `undefined`: nobody. */

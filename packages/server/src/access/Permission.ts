@@ -2,7 +2,7 @@
  * What each route asks of its caller, and who has that.
  */
 import type { Api } from "../http/Api.ts"
-import { type Identity, isRestricted } from "./Caller.ts"
+import { type Identity, isRestricted } from "./Identity.ts"
 
 /**
  * `public`: everybody. `identity`: whoever has a credential. `look`: the fleet as a whole. `lookAtOwn`: a worker, where
@@ -12,7 +12,7 @@ import { type Identity, isRestricted } from "./Caller.ts"
 export type Permission = "public" | "identity" | "look" | "lookAtOwn" | "provision" | "keep" | "operate"
 
 type Groups = typeof Api.groups
-type Endpoint = {
+export type Endpoint = {
   [Group in keyof Groups]: keyof Groups[Group]["endpoints"]
 }[keyof Groups]
 
@@ -62,7 +62,10 @@ const byName: ReadonlyMap<string, Permission> = new Map(Object.entries(permissio
 export const permissionOf = (endpoint: string): Permission => byName.get(endpoint) ?? "operate"
 
 /** Whether a caller may ask for what needs this, as far as that does not depend on the worker. */
-export const allows = (identity: Identity, permission: Permission): boolean => {
+export const allows = (
+  identity: Pick<Identity, "kind" | "role" | "namespaces" | "ownWorkers" | "worker">,
+  permission: Permission
+): boolean => {
   if (permission === "public" || permission === "identity") return true
   if (identity.kind === "machine") return permission === "keep"
   switch (identity.role) {

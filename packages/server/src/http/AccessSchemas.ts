@@ -4,7 +4,7 @@
 import { WorkerId } from "@muster/core"
 import { Phase } from "@muster/core/fleet"
 import { Duration, Schema } from "effect"
-import type { Identity } from "../access/Caller.ts"
+import type { Identity } from "../access/Identity.ts"
 import { Role, type StoredToken, TokenKind } from "../access/Token.ts"
 import { HttpLimits } from "./HttpLimits.ts"
 
