@@ -15,8 +15,8 @@ const dist = join(folder, "dist")
 const workFolder = resolve(folder, "../node_modules/.muster-console")
 const lock = join(workFolder, "lock")
 
-/** What the command line and the console have in common. */
-const shared = ["../src/deadletters/causeKey.ts"]
+/** What the console has in common with the rest. */
+const shared = ["../src/deadletters/causeKey.ts", "../src/access/Identity.ts", "../src/access/Permission.ts"]
 
 const newestSource = async (): Promise<number> => {
   const sources = (await readdir(join(folder, "src"), { recursive: true })).map((name) => join("src", name))

@@ -87,15 +87,25 @@ describe.skipIf(!hasBrowser)(`the views of the console${whyNoBrowser}`, () => {
     return results.violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" ")}`)
   }
 
-  const look = async (name: string, to: string, shows: string) => {
+  interface Place {
+    readonly of: Service
+    /** Where the service asks for one. */
+    readonly token?: string
+    /** Nothing is live where nobody is signed in, or for whom it is not. */
+    readonly isLive: boolean
+  }
+
+  const look = async (name: string, to: string, shows: string, place?: Place) => {
+    const { isLive, of, token } = place ?? { of: service, isLive: true }
     const page = await browser.page()
-    await page.goto(`${service.url}/${to}`)
+    if (token !== undefined) await page.request.post(`${of.url}/v1/session`, { data: { token } })
+    await page.goto(`${of.url}/${to}`)
     for (const [width, viewport] of Object.entries(widths)) {
       await page.setViewportSize(viewport)
       for (const colorScheme of themes) {
         await page.emulateMedia({ colorScheme })
         await page.getByText(shows).first().waitFor()
-        await page.getByText("live", { exact: true }).waitFor()
+        if (isLive) await page.getByText("live", { exact: true }).waitFor()
         if (pictures !== undefined) {
           await page.waitForTimeout(700)
           await page.screenshot({ path: join(pictures, `console-${name}-${colorScheme}-${width}.png`) })
@@ -137,6 +147,63 @@ describe.skipIf(!hasBrowser)(`the views of the console${whyNoBrowser}`, () => {
     it("the story of an outage", () => look("story", `#/workers/${waiting}`, "registered"))
     it("scheduler", () => look("scheduler", "#/scheduler", "as wanted"))
     it("no dead letters", () => look("no-dead-letters", "#/dead-letters", "No dead letters"))
+  })
+
+  describe("where it asks for tokens", () => {
+    const token = "an operator's token, for".replaceAll(" ", "-").padEnd(64, "x")
+    let guarded: Service
+    const asks = () => ({ of: guarded, isLive: false })
+
+    beforeAll(async () => {
+      guarded = await Service.start({ env: { MUSTER_AUTH: "on", MUSTER_OPERATOR_TOKEN: token } })
+      const headers = { authorization: `Bearer ${token}` }
+      await guarded.send(
+        "POST",
+        "/v1/workers/batch",
+        Array.from({ length: 20 }, (_, i) => fleetWorker(i)),
+        headers
+      )
+      const given = [
+        { name: "wall-screen", role: "viewer" },
+        { name: "ci-autoscaler", role: "provisioner", namespaces: ["ci"], expiresIn: "90 days" },
+        { name: "former-intern", role: "operator" }
+      ]
+      for (const one of given) {
+        const { json } = await guarded.send("POST", "/v1/tokens", one, headers)
+        if (one.name === "former-intern")
+          await guarded.fetch(`/v1/tokens/${json.id}`, { method: "DELETE", headers })
+      }
+      await guarded.send("POST", "/v1/join-tokens", { name: "rack-7", workerId: "machine-7" }, headers)
+    })
+    afterAll(() => guarded[Symbol.asyncDispose]())
+
+    it("sign in", () => look("sign-in", "#/", "Token", asks()))
+    it("tokens", () => look("tokens", "#/tokens", "ci-autoscaler", { of: guarded, token, isLive: true }))
+    it("the audit log", () => look("audit", "#/audit", "rack-7", { of: guarded, token, isLive: true }))
+    it("a refused token, an open menu, and a view that is not for a role", async () => {
+      const page = await browser.page({ viewport: widths.phone })
+      await page.goto(guarded.url)
+      await page.getByLabel("Token", { exact: true }).fill("wrong")
+      await page.keyboard.press("Enter")
+      await page.getByText("That token does not let you in").waitFor()
+      assert.deepStrictEqual(await violations(page), [])
+      await page.getByLabel("Token", { exact: true }).fill(token)
+      await page.keyboard.press("Enter")
+      await page.locator("summary").click()
+      await page.getByText("ends in 12 h").waitFor()
+      assert.deepStrictEqual(await violations(page), [])
+      await page.getByRole("button", { name: "Sign out" }).click()
+      const ofOne = { name: "one", role: "provisioner", namespaces: ["ci"] }
+      const { json } = await guarded.send("POST", "/v1/tokens", ofOne, { authorization: `Bearer ${token}` })
+      await page.getByLabel("Token", { exact: true }).fill(json.token)
+      await page.keyboard.press("Enter")
+      await page.getByText("This view is not for your role").waitFor()
+      assert.deepStrictEqual(await violations(page), [])
+      await page.context().close()
+      // That is what the browser says of an answer of 401, whatever the page makes of it.
+      const others = browser.errors.filter((error) => !error.includes("401 (Unauthorized)"))
+      browser.errors.splice(0, browser.errors.length, ...others)
+    })
   })
 
   it("writes no error to the browser's console", () => assert.deepStrictEqual(browser.errors, []))

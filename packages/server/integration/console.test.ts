@@ -56,6 +56,13 @@ describe.skipIf(!hasBrowser)(`the console${whyNoBrowser}`, () => {
     await page.getByRole("paragraph").getByText("1 worker registered; scheduler healthy").waitFor()
   })
 
+  it("shows nothing of tokens where the service asks for none", async () => {
+    await page.getByText("live", { exact: true }).waitFor()
+    assert.strictEqual(await page.getByText("Sign out").count(), 0)
+    const views = await page.getByRole("navigation").getByRole("link").allTextContents()
+    assert.deepStrictEqual(views, ["Overview", "Workers", "Dead letters", "Scheduler"])
+  })
+
   it("leads from the first page to the story of a worker in two clicks", async () => {
     await open("#/")
     await page.getByRole("link", { name: "registered", exact: true }).click()

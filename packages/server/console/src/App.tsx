@@ -2,14 +2,22 @@
  * The frame of every view: where one is, whether what is shown is live, and the way to the others.
  */
 import { useEffect, useRef } from "preact/hooks"
+import { Account } from "./access/Account.tsx"
+import { NotForRole } from "./access/NotForRole.tsx"
+import { access, isAuthenticationOn, may } from "./access/session.ts"
+import { SignIn } from "./access/SignIn.tsx"
+import { Audit } from "./audit/Audit.tsx"
+import { Brand } from "./Brand.tsx"
 import { Confirm } from "./Confirm.tsx"
 import { DeadLetters } from "./deadletters/DeadLetters.tsx"
 import { connection } from "./live.ts"
-import { Notices, say } from "./notices.tsx"
+import { dismissAll, Notices, say } from "./notices.tsx"
 import { Overview } from "./overview/Overview.tsx"
 import { go, type Route, route, type View } from "./route.ts"
 import { Scheduler } from "./scheduler/Scheduler.tsx"
+import { Loading, Trouble } from "./states.tsx"
 import { choose, theme } from "./theme.ts"
+import { Tokens } from "./tokens/Tokens.tsx"
 import { Worker } from "./worker/Worker.tsx"
 import { Workers } from "./workers/Workers.tsx"
 
@@ -18,24 +26,64 @@ const views = {
   workers: Workers,
   worker: Worker,
   "dead-letters": DeadLetters,
-  scheduler: Scheduler
+  scheduler: Scheduler,
+  tokens: Tokens,
+  audit: Audit
 }
+
+/** The route without which a view shows nothing. */
+const needs = {
+  overview: "getOverview",
+  workers: "listWorkers",
+  worker: "getWorker",
+  "dead-letters": "listDeadLetters",
+  scheduler: "getScheduler",
+  tokens: "listTokens",
+  audit: "listAudit"
+} as const
 
 const places: ReadonlyArray<readonly [view: View, to: string, name: string]> = [
   ["overview", "#/", "Overview"],
   ["workers", "#/workers", "Workers"],
   ["dead-letters", "#/dead-letters", "Dead letters"],
-  ["scheduler", "#/scheduler", "Scheduler"]
+  ["scheduler", "#/scheduler", "Scheduler"],
+  ["tokens", "#/tokens", "Tokens"],
+  ["audit", "#/audit", "Audit log"]
 ]
 
 const titleOf = ({ id, view }: Route): string =>
   view === "worker" ? id : (places.find(([of]) => of === view)?.[2] ?? "Overview")
 
 export function App() {
+  const { state } = access.value
+  const wasSignedOut = useRef(false)
+  useEffect(() => {
+    wasSignedOut.current ||= state === "signed out"
+    // Whoever signs in is told nothing of what was before.
+    if (wasSignedOut.current) dismissAll()
+  }, [state])
+  switch (state) {
+    case "signed in":
+      return <Frame hasSignedIn={wasSignedOut.current} />
+    case "signed out":
+      return <SignIn />
+    case "unknown": {
+      const { problem } = access.value
+      return (
+        <main id="main">
+          {problem === undefined ? <Loading what="the console" /> : <Trouble problem={problem} />}
+        </main>
+      )
+    }
+  }
+}
+
+/** `hasSignedIn`: the reader has, just now. */
+function Frame({ hasSignedIn }: { readonly hasSignedIn: boolean }) {
   const here = route.value
   const heading = useRef<HTMLHeadingElement>(null)
   const title = titleOf(here)
-  const isFirst = useRef(true)
+  const isFirst = useRef(!hasSignedIn)
   useEffect(() => {
     document.title = `${title} – Muster`
     // Who has followed a link goes on reading there.
@@ -79,7 +127,7 @@ export function App() {
             title
           )}
         </h1>
-        <View key={here.view === "worker" ? here.id : here.view} />
+        {may(needs[here.view]) ? <View key={here.view === "worker" ? here.id : here.view} /> : <NotForRole />}
       </main>
       <Notices />
       <Confirm />
@@ -87,25 +135,32 @@ export function App() {
   )
 }
 
+/** Without authentication, tokens say nothing, and everybody is the same. */
+const isShown = ([view]: (typeof places)[number]): boolean =>
+  may(needs[view]) && (isAuthenticationOn.value || (view !== "tokens" && view !== "audit"))
+
 function Header({ view }: { readonly view: View }) {
+  const shown = places.filter(isShown)
+  const links = useRef<HTMLElement>(null)
+  // On a narrow screen not all of them are in sight.
+  useEffect(
+    () => links.current?.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest" }),
+    [view]
+  )
   return (
     <header>
       <a class="brand" href="#/">
-        <svg viewBox="0 0 32 32" aria-hidden="true">
-          <rect width="32" height="32" rx="7" />
-          <path d="M6 8.5A1.5 1.5 0 0 1 9.7 7.6L16 18l6.300-10.400A1.500 1.500 0 0 1 26 8.500V25h-5V16l-5 8-5-8v9H6Z" />
-        </svg>
-        Muster
+        <Brand />
       </a>
-      <nav aria-label="Views">
-        {places.map(([of, to, name]) => (
+      <nav ref={links} aria-label="Views">
+        {shown.map(([of, to, name]) => (
           <a key={of} href={to} {...(view === of ? { "aria-current": "page" as const } : {})}>
             {name}
           </a>
         ))}
       </nav>
       <div class="end">
-        <Live />
+        {may("followEvents") ? <Live /> : null}
         <label class="theme">
           <span class="unseen">Colours</span>
           <select value={theme.value} onChange={({ currentTarget }) => choose(currentTarget.value)}>
@@ -114,6 +169,7 @@ function Header({ view }: { readonly view: View }) {
             <option value="dark">Dark</option>
           </select>
         </label>
+        <Account />
       </div>
     </header>
   )

@@ -32,6 +32,8 @@ export function Confirm() {
   useEffect(() => {
     if (question !== undefined) dialog.current?.showModal()
   }, [question])
+  // With the views that ask goes what they have asked.
+  useEffect(() => () => open.value?.answer(false), [])
   if (question === undefined) return null
   const { action, answer, isDangerous, text, title } = question
   return (

@@ -21,7 +21,15 @@ type Part<Name extends string, Schema> = [Schema] extends [never]
       : { readonly [Key in Name]: Type }
     : never
 
+/** A body as it is in JSON. */
+type BodyPart<Schema> = [Schema] extends [never]
+  ? { readonly body?: never }
+  : Schema extends { readonly Encoded: infer Encoded }
+    ? { readonly body?: Encoded }
+    : never
+
 type Request<M extends Method, P> = Part<"params", EndpointAt<M, P>["~Params"]> &
+  BodyPart<EndpointAt<M, P>["~Payload"]> &
   Part<"query", EndpointAt<M, P>["~Query"]> & { readonly signal?: AbortSignal }
 
 /** What a route answers with, as it is in JSON. */
@@ -55,7 +63,20 @@ export class Problem extends Error {
 export const toProblem = (error: unknown): Problem =>
   error instanceof Problem ? error : new Problem(0, "The service cannot be reached")
 
+let onUnauthenticated = () => {}
+
+/** Calls this for each answer that says that nobody is signed in. */
+export const whenUnauthenticated = (told: () => void): void => {
+  onUnauthenticated = told
+}
+
+/** Every answer of the service passes here. */
+export const noteStatus = ({ status }: Response): void => {
+  if (status === 401) onUnauthenticated()
+}
+
 interface Parts {
+  readonly body?: unknown
   readonly params?: Readonly<Record<string, string>>
   readonly query?: Readonly<Record<string, unknown>>
   readonly signal?: AbortSignal
@@ -71,17 +92,26 @@ export function call<M extends Method, P extends PathOf<M> & string>(
   path: P,
   request: Request<M, P>
 ): Promise<Answer<M, P>>
-export async function call(method: Method, path: string, { params, query, signal }: Parts): Promise<unknown> {
+export async function call(
+  method: Method,
+  path: string,
+  { body, params, query, signal }: Parts
+): Promise<unknown> {
   const response = await fetch(urlOf(path, params, query), {
     method,
-    headers: { accept: "application/json" },
+    headers: {
+      accept: "application/json",
+      ...(body === undefined ? undefined : { "content-type": "application/json" })
+    },
+    ...(body === undefined ? undefined : { body: JSON.stringify(body) }),
     ...(signal === undefined ? undefined : { signal })
   }).catch((error: unknown) => {
     signal?.throwIfAborted()
     throw toProblem(error)
   })
+  noteStatus(response)
   if (!response.ok) throw await problemOf(response)
-  return await response.json()
+  return response.status === 204 ? undefined : await response.json()
 }
 
 const problemOf = async (response: Response): Promise<Problem> => {
@@ -90,7 +120,9 @@ const problemOf = async (response: Response): Promise<Problem> => {
     readonly detail?: string
     readonly errors?: ReadonlyArray<ItemError>
   } = await response.json().catch(() => ({}))
-  const errors = body.errors?.map(({ message, path }) => `${path.replace(/^query\./, "")}: ${message}`)
+  const errors = body.errors?.map(({ message, path }) =>
+    `${path.replace(/^query\./, "")}: ${message}`.replace(/^: /, "")
+  )
   return new Problem(
     response.status,
     body.title ?? `The service answered ${response.status}`,
@@ -102,6 +134,10 @@ interface ItemError {
   readonly path: string
   readonly message: string
 }
+
+/** A problem in words. */
+export const problemText = ({ detail, title }: Problem): string =>
+  detail === undefined ? title : `${title}. ${detail}`
 
 /** Relative to the page, wherever a proxy has put it. */
 const urlOf = (

@@ -1,10 +1,11 @@
 /**
- * The stream of phase changes, for as long as the page is open. It is read with `fetch` because an `EventSource` gives
+ * The stream of phase changes, for as long as the page is open and its reader may see them. It is read with `fetch` because an `EventSource` gives
  * up for good on an answer such as 503, and then forgets where it was. Here the last id is kept across everything, so
  * that there is never a gap.
  */
-import { signal } from "@preact/signals"
-import type { Phase } from "./api.ts"
+import { effect, signal } from "@preact/signals"
+import { may } from "./access/session.ts"
+import { noteStatus, type Phase } from "./api.ts"
 
 export interface PhaseEvent {
   readonly workerId: string
@@ -77,6 +78,7 @@ const read = async (signal: AbortSignal, onAlive: () => void): Promise<void> => 
     cache: "no-store",
     signal
   })
+  noteStatus(response)
   if (!response.ok || response.body === null) throw new Error(`answered ${response.status}`)
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader()
   let rest = ""
@@ -99,6 +101,16 @@ const untilVisible = () =>
     }
     document.addEventListener("visibilitychange", look)
     look()
+  })
+
+const untilAllowed = () =>
+  new Promise<void>((resolve) => {
+    const stop = effect(() => {
+      if (!may("followEvents")) return
+      // The effect may run at once, before there is something to stop it with.
+      queueMicrotask(() => stop())
+      resolve()
+    })
   })
 
 const pause = (millis: number) =>
@@ -128,6 +140,9 @@ const connect = async (onLive: () => void): Promise<void> => {
     if (document.hidden) hiding = setTimeout(end, hiddenFor)
   }
   document.addEventListener("visibilitychange", onVisibility)
+  const unwatch = effect(() => {
+    if (!may("followEvents")) end()
+  })
   watchdog = setTimeout(end, silence)
   try {
     await read(controller.signal, onAlive)
@@ -136,6 +151,7 @@ const connect = async (onLive: () => void): Promise<void> => {
   } finally {
     clearTimeout(watchdog)
     clearTimeout(hiding)
+    unwatch()
     document.removeEventListener("visibilitychange", onVisibility)
   }
 }
@@ -151,8 +167,17 @@ export const stayConnected = async (): Promise<never> => {
     if (wasAway) for (const { onReturn } of listeners) onReturn?.()
   }
   for (;;) {
+    await untilAllowed()
     await untilVisible()
     await connect(onLive)
+    if (!may("followEvents")) {
+      // Whoever signs in next sees everything as it is then.
+      lastId = undefined
+      pending = new Map()
+      wasAway = false
+      connection.value = "connecting"
+      continue
+    }
     wasAway = true
     connection.value = "lost"
     if (!document.hidden) await pause(Math.min(500 * 2 ** failures++, longestWait))

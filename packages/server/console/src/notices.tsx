@@ -24,6 +24,12 @@ export const notify = (kind: Notice["kind"], text: string): void => {
   if (kind === "done") setTimeout(() => dismiss(id), 8000)
 }
 
+/** Takes back all that was told. */
+export const dismissAll = (): void => {
+  notices.value = []
+  spoken.value = ""
+}
+
 /** Says something to those who do not see the page. */
 export const say = (text: string): void => {
   spoken.value = text

@@ -4,7 +4,7 @@
  */
 import { computed, signal } from "@preact/signals"
 
-export type View = "overview" | "workers" | "worker" | "dead-letters" | "scheduler"
+export type View = "overview" | "workers" | "worker" | "dead-letters" | "scheduler" | "tokens" | "audit"
 
 export interface Route {
   readonly view: View
@@ -17,7 +17,9 @@ const views: Readonly<Record<string, View>> = {
   "": "overview",
   workers: "workers",
   "dead-letters": "dead-letters",
-  scheduler: "scheduler"
+  scheduler: "scheduler",
+  tokens: "tokens",
+  audit: "audit"
 }
 
 const parseRoute = (hash: string): Route => {

@@ -2,6 +2,8 @@
  * What failed for good, by cause, and what is decided about it.
  */
 import { useState } from "preact/hooks"
+import { may } from "../access/session.ts"
+import { problemText } from "../api.ts"
 import { confirm } from "../Confirm.tsx"
 import { Time } from "../clock.tsx"
 import { notify } from "../notices.tsx"
@@ -9,7 +11,6 @@ import { useResource } from "../resource.ts"
 import { toWorker, toWorkers } from "../route.ts"
 import { Empty, Loaded } from "../states.tsx"
 import { count, failureAdvice, failureNames, plural } from "../text.ts"
-import { problemText } from "../worker/Worker.tsx"
 import { type Cause, type DeadLetters as Letters, readDeadLetters } from "./causes.ts"
 import { decide, decideAll, type Decision, type Outcome } from "./decide.ts"
 
@@ -81,6 +82,9 @@ export function DeadLetters() {
   )
 }
 
+/** One role decides about one of them and about all. */
+const mayDecide = (): boolean => may("retryDeadLetter")
+
 interface AllProps extends Letters {
   readonly onDecide: Decide
 }
@@ -93,14 +97,18 @@ function All({ causes, onDecide, total }: AllProps) {
         <strong>{plural(total, "dead letter")}</strong>, {plural(causes.length, "cause")}.{" "}
         <a href={toWorkers([["phase", "failed"]])}>See them as a list</a>
       </p>
-      <div class="buttons">
-        <button type="button" onClick={() => onDecide("retry", "all", what)}>
-          Retry all
-        </button>
-        <button type="button" class="danger" onClick={() => onDecide("drop", "all", what)}>
-          Drop all
-        </button>
-      </div>
+      {mayDecide() ? (
+        <div class="buttons">
+          <button type="button" onClick={() => onDecide("retry", "all", what)}>
+            Retry all
+          </button>
+          <button type="button" class="danger" onClick={() => onDecide("drop", "all", what)}>
+            Drop all
+          </button>
+        </div>
+      ) : (
+        <p class="none">Operators decide about them.</p>
+      )}
     </div>
   )
 }
@@ -124,23 +132,25 @@ function CauseCard({ cause: { letters, message, type }, onDecide }: CauseProps) 
         <h2>
           {failureNames[type]} <span class="badge">{count(letters.length)}</span>
         </h2>
-        <div class="buttons">
-          <button
-            type="button"
-            aria-label={`Retry group: ${failureNames[type]}: ${message}`}
-            onClick={() => onDecide("retry", ids, what)}
-          >
-            Retry group
-          </button>
-          <button
-            type="button"
-            class="danger"
-            aria-label={`Drop group: ${failureNames[type]}: ${message}`}
-            onClick={() => onDecide("drop", ids, what)}
-          >
-            Drop group
-          </button>
-        </div>
+        {mayDecide() ? (
+          <div class="buttons">
+            <button
+              type="button"
+              aria-label={`Retry group: ${failureNames[type]}: ${message}`}
+              onClick={() => onDecide("retry", ids, what)}
+            >
+              Retry group
+            </button>
+            <button
+              type="button"
+              class="danger"
+              aria-label={`Drop group: ${failureNames[type]}: ${message}`}
+              onClick={() => onDecide("drop", ids, what)}
+            >
+              Drop group
+            </button>
+          </div>
+        ) : null}
       </div>
       <p class="message">{message}</p>
       <p class="none">
@@ -156,24 +166,26 @@ function CauseCard({ cause: { letters, message, type }, onDecide }: CauseProps) 
           <li key={id}>
             <a href={toWorker(id)}>{id}</a>
             <Time at={at} as="distance" />
-            <span class="buttons">
-              <button
-                type="button"
-                class="small"
-                aria-label={`Retry ${id}`}
-                onClick={() => onDecide("retry", [id], id)}
-              >
-                Retry
-              </button>
-              <button
-                type="button"
-                class="small danger"
-                aria-label={`Drop ${id}`}
-                onClick={() => onDecide("drop", [id], id)}
-              >
-                Drop
-              </button>
-            </span>
+            {mayDecide() ? (
+              <span class="buttons">
+                <button
+                  type="button"
+                  class="small"
+                  aria-label={`Retry ${id}`}
+                  onClick={() => onDecide("retry", [id], id)}
+                >
+                  Retry
+                </button>
+                <button
+                  type="button"
+                  class="small danger"
+                  aria-label={`Drop ${id}`}
+                  onClick={() => onDecide("drop", [id], id)}
+                >
+                  Drop
+                </button>
+              </span>
+            ) : null}
           </li>
         ))}
       </ul>

@@ -63,6 +63,8 @@ export const decide = async (
         else {
           failed++
           problem = met
+          // Nobody is signed in any more.
+          if (met.status === 401) return
         }
       }
       onProgress(done + gone + failed)

@@ -1,7 +1,8 @@
 /**
  * One worker: what it is, how far it is, what happened to it, and what can be done.
  */
-import { call, type Problem, toProblem, type WorkerStatus } from "../api.ts"
+import { may, signedIn } from "../access/session.ts"
+import { call, problemText, toProblem, type WorkerStatus } from "../api.ts"
 import { now, Time } from "../clock.tsx"
 import { confirm } from "../Confirm.tsx"
 import { notify } from "../notices.tsx"
@@ -119,31 +120,35 @@ function Actions({ onDone, status: { id, nextAttemptAt, phase } }: SummaryProps)
     }
   }
   const isGoing = phase === "unregistering" || phase === "terminated"
+  if (!may("terminateWorker")) {
+    return <p class="none">The role {signedIn.value?.role} looks, and changes nothing.</p>
+  }
   return (
     <div class="buttons">
-      <button
-        type="button"
-        disabled={nextAttemptAt === null && phase !== "failed"}
-        onClick={() => void retry()}
-      >
-        Retry now
-      </button>
-      <button
-        type="button"
-        disabled={phase !== "registered" && phase !== "ready"}
-        onClick={() => void check()}
-      >
-        Check with the scheduler
-      </button>
+      {may("retryWorker") ? (
+        <button
+          type="button"
+          disabled={nextAttemptAt === null && phase !== "failed"}
+          onClick={() => void retry()}
+        >
+          Retry now
+        </button>
+      ) : null}
+      {may("checkWorker") ? (
+        <button
+          type="button"
+          disabled={phase !== "registered" && phase !== "ready"}
+          onClick={() => void check()}
+        >
+          Check with the scheduler
+        </button>
+      ) : null}
       <button type="button" class="danger" disabled={isGoing} onClick={() => void terminate()}>
         Terminate
       </button>
     </div>
   )
 }
-
-export const problemText = ({ detail, title }: Problem): string =>
-  detail === undefined ? title : `${title}. ${detail}`
 
 function Details({ status }: { readonly status: WorkerStatus }) {
   const { leaseExpiresAt, leaseTtl, registeredAt, worker } = status
