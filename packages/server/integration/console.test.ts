@@ -128,7 +128,7 @@ describe.skipIf(!hasBrowser)(`the console${whyNoBrowser}`, () => {
     assert.strictEqual(await page.evaluate("document.activeElement.textContent"), "Skip to the content")
     await page.keyboard.press("Control+k")
     await page.getByRole("grid").waitFor()
-    await page.waitForFunction("document.activeElement?.id === 'search'")
+    await page.locator("#search:focus").waitFor()
     await page.keyboard.type("gpu-2")
     await page.getByText("1 match", { exact: true }).waitFor()
     for (let i = 0; i < 40; i++) {
@@ -138,7 +138,7 @@ describe.skipIf(!hasBrowser)(`the console${whyNoBrowser}`, () => {
     await page.keyboard.press("End")
     await page.keyboard.press("Enter")
     await page.getByRole("heading", { name: "gpu-2" }).waitFor()
-    await page.waitForFunction("document.activeElement?.tagName === 'H1'")
+    await page.locator("h1:focus").waitFor()
   })
 
   it("says when the connection is lost, and shows without a gap what happened meanwhile", async () => {

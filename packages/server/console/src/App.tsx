@@ -84,19 +84,23 @@ function Frame({ hasSignedIn }: { readonly hasSignedIn: boolean }) {
   const heading = useRef<HTMLHeadingElement>(null)
   const title = titleOf(here)
   const isFirst = useRef(!hasSignedIn)
+  /** The field is there when the view is. */
+  const isSearchWanted = useRef(false)
   useEffect(() => {
     document.title = `${title} – Muster`
-    // Who has followed a link goes on reading there.
-    if (!isFirst.current) heading.current?.focus()
+    // Who has followed a link goes on reading there; who wants to search, writes.
+    if (isSearchWanted.current) focusSearch()
+    else if (!isFirst.current) heading.current?.focus()
     isFirst.current = false
+    isSearchWanted.current = false
   }, [title])
   useEffect(() => {
     const onKeyDown = (event: KeyboardEvent) => {
       if (event.key.toLowerCase() !== "k" || !(event.ctrlKey || event.metaKey)) return
       event.preventDefault()
-      if (route.value.view !== "workers") go("#/workers")
-      // The field is there when the view is.
-      setTimeout(() => document.getElementById("search")?.focus(), 50)
+      if (route.value.view === "workers") return focusSearch()
+      isSearchWanted.current = true
+      go("#/workers")
     }
     addEventListener("keydown", onKeyDown)
     return () => removeEventListener("keydown", onKeyDown)
@@ -134,6 +138,8 @@ function Frame({ hasSignedIn }: { readonly hasSignedIn: boolean }) {
     </>
   )
 }
+
+const focusSearch = (): void => document.getElementById("search")?.focus()
 
 /** Without authentication, tokens say nothing, and everybody is the same. */
 const isShown = ([view]: (typeof places)[number]): boolean =>
