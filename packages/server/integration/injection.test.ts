@@ -173,7 +173,7 @@ describe("what goes along to the scheduler", () => {
     ["b3", "a b\t-c,d-1", false],
     ["b3", `${"x".repeat(3000)}-${"y".repeat(3000)}-1`, false],
     ["x-b3-traceid", "\u00e9", false]
-  ])("is a trace where the header is one: %s: %s", async (name, value, isTrace) => {
+  ])("is a trace where the header is one: %s, case %#", async (name, value, isTrace) => {
     const id = `traced-${traces++}`
     const headers = `${name}: ${value}\r\n${name === "x-b3-traceid" ? "x-b3-spanid: \u00e9\r\n" : ""}`
     const body = JSON.stringify(worker(id))
