@@ -35,6 +35,8 @@ export class Access extends Context.Service<
     readonly isOn: boolean
     /** Whom a credential stands for; `undefined`: nobody. */
     readonly identify: (credential: string) => Effect.Effect<Identity | undefined, StoreUnavailable>
+    /** Waits until a credential that was good stands for nobody any more; within seconds. */
+    readonly lost: (credential: string) => Effect.Effect<void>
     /** What a session that begins with a credential has as its parent. */
     readonly parentOf: (identity: Identity) => string | undefined
     /** A token was changed here: it is looked up again. */
@@ -91,6 +93,15 @@ const make = Effect.fnUntraced(function* ({ isOn, oidc, operatorToken }: AccessO
   return Access.of({
     isOn,
     identify,
+    lost: (credential) =>
+      Effect.sleep(believed).pipe(
+        // A store that does not answer takes nothing from anybody.
+        Effect.andThen(
+          Effect.catchTag(identify(credential), "StoreUnavailable", () => Effect.succeed(configured))
+        ),
+        Effect.repeat({ until: (identity) => identity === undefined }),
+        Effect.asVoid
+      ),
     parentOf: ({ id, kind }) => {
       if (kind === "configured") return operatorDigest === undefined ? id : configuredParent(operatorDigest)
       return kind === "token" ? id : undefined

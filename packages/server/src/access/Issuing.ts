@@ -93,7 +93,8 @@ export class Issuing extends Context.Service<
       const issue = Effect.fnUntraced(function* (input: TokenInput) {
         const issued = makeToken(input, yield* Clock.currentTimeMillis)
         // Written down first: a credential of which the log says nothing must not exist.
-        yield* fleet.audit("token.create", "done", described(issued.token))
+        const action = input.kind === "session" ? "session.begin" : "token.create"
+        yield* fleet.audit(action, "done", described(issued.token))
         yield* store.add(issued.token)
         return issued
       })
@@ -112,7 +113,8 @@ export class Issuing extends Context.Service<
       const revoke = Effect.fnUntraced(function* (id: string) {
         const token = yield* store.find(id)
         if (token === undefined) return false
-        yield* fleet.audit("token.revoke", "done", described(token))
+        const action = token.kind === "session" ? "session.end" : "token.revoke"
+        yield* fleet.audit(action, "done", described(token))
         const revoked = yield* store.revoke(id, yield* Clock.currentTimeMillis)
         yield* access.forget(id)
         return revoked

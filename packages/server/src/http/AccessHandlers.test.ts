@@ -300,6 +300,17 @@ describe("a session", () => {
     })
   )
 
+  withRoutes("that is over does not go on following the fleet", (routes) =>
+    Effect.gen(function* () {
+      const { header, id } = yield* create(routes, { role: "viewer" })
+      const { body, status } = yield* routes.open("GET", "/v1/events", undefined, header)
+      assert.strictEqual(status, 200)
+      yield* routes.open("DELETE", `/v1/tokens/${id}`, undefined, operator)
+      const text = yield* Effect.promise(() => new Response(body).text())
+      assert.match(text, /^id: \d+\n/)
+    })
+  )
+
   withRoutes("is ended by signing out", ({ open, send }) =>
     Effect.gen(function* () {
       const { headers } = yield* send("POST", "/v1/session", { token: operatorToken })

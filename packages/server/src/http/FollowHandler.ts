@@ -4,11 +4,13 @@
  * go on from, so that this is so before anything has happened.
  */
 import { type EventPosition, Fleet, type PhaseEvent } from "@muster/core/fleet"
-import { Duration, Effect, Schema, Stream } from "effect"
+import { Duration, Effect, Option, Redacted, Schema, Stream } from "effect"
 import { Sse } from "effect/encoding"
 import { type HttpServerRequest, HttpServerResponse } from "effect/http"
+import { Access } from "../access/Access.ts"
 import { Lifecycle } from "../Lifecycle.ts"
 import { clientAddress, TrustedProxies } from "./ClientAddress.ts"
+import { credentialOf } from "./Credentials.ts"
 import { storeUnavailable } from "./FleetProblems.ts"
 import { HttpLimits } from "./HttpLimits.ts"
 import { clientNetwork, isOneClient } from "./NetworkAddress.ts"
@@ -18,6 +20,7 @@ import { PhaseEventView, toPhaseEventView } from "./Schemas.ts"
 /** The handler, with the count of those who follow. */
 export const makeFollow = Effect.gen(function* () {
   const fleet = yield* Fleet
+  const access = yield* Access
   const lifecycle = yield* Lifecycle
   const proxies = yield* TrustedProxies
   const counted = atMost(HttpLimits.followers, 10, "clients follow the events already")
@@ -27,13 +30,22 @@ export const makeFollow = Effect.gen(function* () {
     "streams are followed by this client already"
   )
 
-  const follow = (after: EventPosition) =>
+  /** Whoever is not to see it any more does not go on seeing it: a stream lasts for days. */
+  const unwelcome = (request: HttpServerRequest.HttpServerRequest) =>
+    access.isOn
+      ? Option.match(credentialOf(request), {
+          onNone: () => Effect.never,
+          onSome: ({ value }) => access.lost(Redacted.value(value))
+        })
+      : Effect.never
+
+  const follow = (after: EventPosition, ended: Effect.Effect<void>) =>
     fleet.events(after).pipe(
       Stream.map(write),
       Stream.merge(keepAlive, { haltStrategy: "left" }),
       // The client connects again, and goes on where it was.
       Stream.catchTag("StoreUnavailable", () => Stream.empty),
-      Stream.interruptWhen(lifecycle.stopped)
+      Stream.interruptWhen(Effect.race(lifecycle.stopped, ended))
     )
 
   return Effect.fnUntraced(function* (
@@ -46,7 +58,9 @@ export const makeFollow = Effect.gen(function* () {
     const latest = yield* Effect.mapError(fleet.latestEvent, storeUnavailable)
     const after = startingPoint(lastEventId, latest)
     return HttpServerResponse.stream(
-      Stream.encodeText(Stream.concat(Stream.succeed(`id: ${idOf(after)}\n\n`), follow(after))),
+      Stream.encodeText(
+        Stream.concat(Stream.succeed(`id: ${idOf(after)}\n\n`), follow(after, unwelcome(request)))
+      ),
       {
         contentType: "text/event-stream",
         headers: { "cache-control": "no-store", "x-accel-buffering": "no" }
