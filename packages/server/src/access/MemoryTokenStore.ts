@@ -13,9 +13,9 @@ export const makeMemoryTokenStore = (): TokenStore["Service"] => {
     if (token !== undefined) tokens.set(id, { ...token, ...changes })
   }
   const isLive = (id: string) => tokens.get(id)?.revokedAt === undefined && tokens.has(id)
-  const endSessions = (id: string, at: number) => {
-    for (const { id: session, kind, parent, revokedAt } of tokens.values()) {
-      if (kind === "session" && parent === id && revokedAt === undefined) change(session, { revokedAt: at })
+  const revokeDependents = (id: string, at: number) => {
+    for (const { id: dependent, kind, parent, revokedAt } of tokens.values()) {
+      if (kind !== "machine" && parent === id && revokedAt === undefined) change(dependent, { revokedAt: at })
     }
   }
 
@@ -33,7 +33,7 @@ export const makeMemoryTokenStore = (): TokenStore["Service"] => {
       Effect.sync(() => {
         if (!isLive(id)) return false
         change(id, { revokedAt: at })
-        endSessions(id, at)
+        revokeDependents(id, at)
         return true
       }),
     rotate: (id, { at, digest, previousUntil }) =>
@@ -41,7 +41,7 @@ export const makeMemoryTokenStore = (): TokenStore["Service"] => {
         const token = tokens.get(id)
         if (token === undefined || !isLive(id)) return false
         change(id, { digest, previous: { digest: token.digest, until: previousUntil } })
-        endSessions(id, at)
+        revokeDependents(id, at)
         return true
       }),
     consume: (id, at, machine) =>

@@ -50,17 +50,19 @@ export const testTokenStore = (name: string, open: Effect.Effect<Store, never, S
         assert.strictEqual((yield* store.list({ kinds: ["session"], after: "", limit: 9 })).length, 1)
       }))
 
-    test("are revoked once, with the sessions that began with them", (store) =>
+    test("are revoked once, with the sessions and join tokens that were made with them", (store) =>
       Effect.gen(function* () {
         const parent = token()
         const session = token({ kind: "session", parent: parent.id })
+        const join = token({ kind: "join", parent: parent.id })
         const machine = token({ kind: "machine", parent: parent.id })
-        for (const one of [parent, session, machine]) yield* store.add(one)
+        for (const one of [parent, session, join, machine]) yield* store.add(one)
         assert.isTrue(yield* store.revoke(parent.id, 2000))
         assert.isFalse(yield* store.revoke(parent.id, 3000))
         assert.isFalse(yield* store.revoke("nobody", 3000))
         assert.strictEqual((yield* store.find(parent.id))?.revokedAt, 2000)
         assert.strictEqual((yield* store.find(session.id))?.revokedAt, 2000)
+        assert.strictEqual((yield* store.find(join.id))?.revokedAt, 2000)
         assert.isUndefined((yield* store.find(machine.id))?.revokedAt)
       }))
 

@@ -34,7 +34,7 @@ export interface StoredToken {
   readonly ownWorkers: boolean
   /** The worker that it is for, of a machine's credential always, of a join token where it is bound to one. */
   readonly worker: string | undefined
-  /** The credential with which it was made, where that is more than who made it: a session ends with it. */
+  /** The credential with which it was made: a session and a join token end with it. */
   readonly parent: string | undefined
   readonly createdAt: number
   /** The id of who made it. */

@@ -25,11 +25,14 @@ export class TokenStore extends Context.Service<
     readonly add: (token: StoredToken) => Effect.Effect<void, StoreUnavailable>
     readonly find: (id: string) => Effect.Effect<StoredToken | undefined, StoreUnavailable>
     readonly list: (filter: TokenFilter) => Effect.Effect<ReadonlyArray<StoredToken>, StoreUnavailable>
-    /** Revokes a token that is not revoked, and the sessions that began with it; whether there was one. */
+    /**
+     * Revokes a token that is not revoked, with the sessions and join tokens that were made with it; not the machines that
+     * have joined. Whether there was one.
+     */
     readonly revoke: (id: string, at: number) => Effect.Effect<boolean, StoreUnavailable>
     /**
-     * Gives a token that is not revoked another secret; the one before stays good until `previousUntil`. Sessions that
-     * began with it end. Whether there was one.
+     * Gives a token that is not revoked another secret; the one before stays good until `previousUntil`. Sessions and join
+     * tokens that were made with it end. Whether there was one.
      */
     readonly rotate: (id: string, rotation: Rotation) => Effect.Effect<boolean, StoreUnavailable>
     /**

@@ -180,6 +180,7 @@ export const AccessHandlers = HttpApiBuilder.group(
             role: "provisioner",
             namespaces: [namespace],
             worker: workerId,
+            parent: caller.id,
             createdBy: caller.id,
             life: expiresIn
           })

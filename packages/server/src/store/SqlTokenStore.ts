@@ -99,8 +99,8 @@ export const makeSqlTokenStore = (
   const insertTokens = insert("muster_token", columns)
   const all = sql.literal(`SELECT ${columns.map(([name]) => name).join(", ")} FROM muster_token`)
 
-  const endSessions = (id: string, at: number) => sql`UPDATE muster_token SET revoked_at = ${at}
-    WHERE parent = ${id} AND kind = 'session' AND revoked_at IS NULL`
+  const revokeDependents = (id: string, at: number) => sql`UPDATE muster_token SET revoked_at = ${at}
+    WHERE parent = ${id} AND kind <> 'machine' AND revoked_at IS NULL`
 
   const revoke = Effect.fnUntraced(function* (
     id: string,
@@ -109,7 +109,7 @@ export const makeSqlTokenStore = (
     const revoked = yield* sql`UPDATE muster_token SET revoked_at = ${at}
       WHERE id = ${id} AND revoked_at IS NULL RETURNING id`
     if (revoked.length === 0) return false
-    yield* endSessions(id, at)
+    yield* revokeDependents(id, at)
     return true
   })
 
@@ -121,7 +121,7 @@ export const makeSqlTokenStore = (
       SET previous_digest = digest, previous_until = ${previousUntil}, digest = ${digest}
       WHERE id = ${id} AND revoked_at IS NULL RETURNING id`
     if (rotated.length === 0) return false
-    yield* endSessions(id, at)
+    yield* revokeDependents(id, at)
     return true
   })
 
