@@ -4,12 +4,12 @@
 import { assert, describe, it } from "@effect/vitest"
 import { hasScript, PseudoTerminal, withoutEscapes } from "./PseudoTerminal.ts"
 import { Scheduler, until } from "./SchedulerProcess.ts"
+import { runMuster } from "./RunMuster.ts"
 import { Muster, Service, worker } from "./ServiceProcess.ts"
 
 const run = async (service: Service, ...args: ReadonlyArray<string>) => {
-  await using muster = new Muster(["dead-letters", ...args, "--server", service.url])
-  const status = await muster.exit()
-  return { status, output: muster.output, errors: muster.errors }
+  const { code: status, errors, output } = await runMuster(["dead-letters", ...args, "--server", service.url])
+  return { status, output, errors }
 }
 
 const count = async (service: Service): Promise<number> =>

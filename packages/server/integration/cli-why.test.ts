@@ -7,7 +7,8 @@ import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { hasScript, PseudoTerminal } from "./PseudoTerminal.ts"
 import { Scheduler, until } from "./SchedulerProcess.ts"
-import { Muster, Service, worker } from "./ServiceProcess.ts"
+import { runMuster } from "./RunMuster.ts"
+import { Service, worker } from "./ServiceProcess.ts"
 
 const page = readFileSync(join(import.meta.dirname, "../../../docs/command-line.md"), "utf8")
 
@@ -32,9 +33,8 @@ const timeless = (text: string): string =>
     .trim()
 
 const run = async (service: Service, ...args: ReadonlyArray<string>) => {
-  await using muster = new Muster([...args, "--server", service.url])
-  const status = await muster.exit()
-  return { status, output: muster.output, errors: muster.errors }
+  const { code: status, errors, output } = await runMuster([...args, "--server", service.url])
+  return { status, output, errors }
 }
 
 // So that a worker that could not be registered stays where it is while it is looked at.

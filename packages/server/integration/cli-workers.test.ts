@@ -7,19 +7,14 @@ import { createServer } from "node:http"
 import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
 import { hasScript, PseudoTerminal, withoutEscapes } from "./PseudoTerminal.ts"
+import { runMuster } from "./RunMuster.ts"
 import { Muster, Service, worker } from "./ServiceProcess.ts"
 
 const bin = fileURLToPath(new URL("../src/bin.ts", import.meta.url))
 
 const run = async (args: ReadonlyArray<string>, env: Readonly<Record<string, string>> = {}) => {
-  await using muster = new Muster(args, { env })
-  const status = await muster.exit()
-  return {
-    status,
-    output: muster.output,
-    errors: muster.errors,
-    lines: muster.output.split("\n").slice(0, -1)
-  }
+  const { code: status, errors, output } = await runMuster(args, { env })
+  return { status, output, errors, lines: output.split("\n").slice(0, -1) }
 }
 
 const register = (service: Service, ...workers: ReadonlyArray<ReturnType<typeof worker>>) =>

@@ -6,6 +6,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, beforeAll } from "vitest"
 import { startPostgres } from "./PostgresServer.ts"
+import { runMuster } from "./RunMuster.ts"
 import { bin, Muster, Service, worker } from "./ServiceProcess.ts"
 
 let directory = ""
@@ -16,10 +17,7 @@ afterAll(() => rmSync(directory, { recursive: true, force: true }))
 
 const path = (name: string) => join(directory, name)
 
-const run = async (...args: ReadonlyArray<string>) => {
-  const muster = new Muster(args)
-  return { code: await muster.exit(), output: muster.output, errors: muster.errors }
-}
+const run = (...args: ReadonlyArray<string>) => runMuster(args)
 
 // oxlint-disable-next-line typescript/no-explicit-any -- what a test expects is what it reads
 const read = (text: string): ReadonlyArray<any> =>

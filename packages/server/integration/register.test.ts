@@ -9,6 +9,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { afterAll, assert, describe, it, vi } from "vitest"
+import { type Ended, runMuster } from "./RunMuster.ts"
 import { Service, worker } from "./ServiceProcess.ts"
 
 // Every test starts processes, and other tests may have the machine to themselves.
@@ -30,12 +31,6 @@ const environment = (variables: Readonly<Record<string, string>> = {}) => ({
   ...variables
 })
 
-interface Ended {
-  readonly code: number | null
-  readonly output: string
-  readonly errors: string
-}
-
 const start = (args: ReadonlyArray<string>, input?: string, variables?: Readonly<Record<string, string>>) => {
   const child = spawn(process.execPath, [bin, ...args], { cwd: root, env: environment(variables) })
   let output = ""
@@ -44,7 +39,7 @@ const start = (args: ReadonlyArray<string>, input?: string, variables?: Readonly
   child.stderr.on("data", (data: Buffer) => (errors += data.toString()))
   child.stdin.on("error", () => {})
   child.stdin.end(input)
-  const ended = once(child, "close").then((): Ended => ({ code: child.exitCode, output, errors }))
+  const ended = once(child, "close").then((): Ended => ({ code: child.exitCode ?? -1, output, errors }))
   return { child, ended }
 }
 
@@ -52,7 +47,7 @@ const register = (
   args: ReadonlyArray<string>,
   input?: string,
   variables?: Readonly<Record<string, string>>
-) => start(["register", ...args], input, variables).ended
+) => runMuster(["register", ...args], { input, env: variables })
 
 const lines = (...values: ReadonlyArray<unknown>) =>
   values.map((value) => `${JSON.stringify(value)}\n`).join("")

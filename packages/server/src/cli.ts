@@ -11,7 +11,7 @@ import { ProcessSignals } from "./Termination.ts"
 import { printable } from "./TerminalText.ts"
 import { version } from "./version.ts"
 
-const muster = Command.make("muster").pipe(
+const root = Command.make("muster").pipe(
   Command.withDescription(
     "Registers every provisioned worker with its scheduler, and unregisters every worker that is gone."
   )
@@ -43,7 +43,7 @@ const runCommand = (args: ReadonlyArray<string>) => {
   const [name] = args
   const loaders = isCommand(name) ? [commands[name]] : Object.values(commands)
   return Effect.promise(() => Promise.all(loaders.map((load) => load()))).pipe(
-    Effect.flatMap((loaded) => Command.runWith(Command.withSubcommands(muster, loaded), { version })(args))
+    Effect.flatMap((loaded) => Command.runWith(Command.withSubcommands(root, loaded), { version })(args))
   )
 }
 
@@ -60,9 +60,14 @@ const explain = (cause: Cause.Cause<unknown>): Effect.Effect<void> => {
   return Console.error(isExpected ? error.message.split("\n").map(printable).join("\n") : Cause.pretty(cause))
 }
 
-const exitCode = (exit: Exit.Exit<unknown, unknown>, signals: ProcessSignals): number => {
+/** What `muster` does with these arguments: all of it but ending the process. */
+export const muster = (args: ReadonlyArray<string>) =>
+  runCommand(args).pipe(Effect.provide(logLevel(args)), Effect.tapCause(explain))
+
+/** `interrupted`: where it was. */
+export const exitCode = (exit: Exit.Exit<unknown, unknown>, interrupted: number): number => {
   if (Exit.isSuccess(exit)) return 0
-  if (Cause.hasInterruptsOnly(exit.cause)) return signals.exitCode
+  if (Cause.hasInterruptsOnly(exit.cause)) return interrupted
   const error = Cause.squash(exit.cause)
   if (CliError.isCliError(error)) return error._tag === "ShowHelp" && error.errors.length === 0 ? 0 : 2
   return Runtime.getErrorExitCode(error)
@@ -88,12 +93,11 @@ export const main = (args: ReadonlyArray<string>): void => {
     signals.attach(fiber)
     fiber.addObserver((exit) => teardown(exit, (code) => process.exit(code)))
   })
-  runCommand(args).pipe(
-    Effect.provide(Layer.mergeAll(NodeServices.layer, logLevel(args), signals.layer)),
-    Effect.tapCause(explain),
+  muster(args).pipe(
+    Effect.provide(Layer.mergeAll(NodeServices.layer, signals.layer)),
     run({
       disableErrorReporting: true,
-      teardown: (exit, onExit) => onExit(exitCode(exit, signals))
+      teardown: (exit, onExit) => onExit(exitCode(exit, signals.exitCode))
     })
   )
 }
