@@ -1,12 +1,14 @@
 /**
- * `pnpm metrics`: writes what is said elsewhere about the metrics of the code: their table, `docs/metrics.md`, and the
- * Grafana dashboard. With --check nothing is written; it fails if one of them is not what would be written.
+ * `pnpm metrics`: writes what is said elsewhere about the metrics of the code: their table, `docs/metrics.md`, the
+ * Grafana dashboard, and Prometheus' rules once more for Kubernetes. With --check nothing is written; it fails if one
+ * of them is not what would be written.
  */
 import { MetricFamily } from "@muster/core"
 import { metricGroups } from "@muster/server/metrics"
 import { existsSync, readFileSync, writeFileSync } from "node:fs"
 import { resolve } from "node:path"
 import { makeDashboard } from "./dashboard.ts"
+import { makePrometheusRule } from "./prometheusRule.ts"
 
 const root = resolve(import.meta.dirname, "..")
 const isCheck = process.argv.includes("--check")
@@ -54,8 +56,14 @@ ${families.map(rowOf).join("\n")}
   )
   .join("\n")}`
 
+const rules = readFileSync(resolve(root, "deploy/prometheus/muster.rules.yml"), "utf8")
+
 const outputs = [
   { path: "docs/metrics.md", content: page },
+  {
+    path: "deploy/kubernetes/prometheus-operator/prometheusrule.yaml",
+    content: makePrometheusRule(rules)
+  },
   { path: "deploy/grafana/muster.json", content: `${JSON.stringify(makeDashboard(), null, 2)}\n` }
 ]
 
