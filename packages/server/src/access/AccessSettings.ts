@@ -57,7 +57,6 @@ export const accessVariables = {
     schema: Schema.String.check(Schema.isMinLength(shortestToken), Schema.isPattern(/^[\x21-\x7e]+$/)),
     rule: `at least ${shortestToken} printable characters without a space; \`muster tokens generate\` prints one`,
     fallback: undefined,
-    defaultText: "none",
     isSecret: true
   }),
   oidcIssuer: variable<string | undefined>({
@@ -65,36 +64,31 @@ export const accessVariables = {
     description: "the identity provider whose tokens are taken, as it calls itself in `iss`",
     schema: SafeUrl,
     rule: "an https:// address",
-    fallback: undefined,
-    defaultText: "none"
+    fallback: undefined
   }),
   oidcAudience: text({
     name: "MUSTER_OIDC_AUDIENCE",
     description: "whom the provider's tokens have to be for (`aud`)",
-    rule: "the audience of the provider's tokens",
-    defaultText: "none"
+    rule: "the audience of the provider's tokens"
   }),
   oidcJwks: variable<string | undefined>({
     name: "MUSTER_OIDC_JWKS",
-    description: "where the provider's keys are",
+    description: "where the provider's keys are, if not where its metadata say",
     schema: SafeUrl,
     rule: "an https:// address",
-    fallback: undefined,
-    defaultText: "where the provider's metadata say"
+    fallback: undefined
   }),
   oidcRoles: variable<string | undefined>({
     name: "MUSTER_OIDC_ROLES",
     description: "which claims of a provider's token give which role",
     schema: RoleRules,
     rule: rolesRule,
-    fallback: undefined,
-    defaultText: "none"
+    fallback: undefined
   }),
   oidcNamespaces: text({
     name: "MUSTER_OIDC_NAMESPACES",
-    description: "the claim that names the namespaces that a provisioner is for",
-    rule: "the name of a claim",
-    defaultText: "none: all namespaces"
+    description: "the claim that names the namespaces that a provisioner is for; without one it is for all",
+    rule: "the name of a claim"
   }),
   auditRetention: durationOrOff({
     name: "MUSTER_AUDIT_RETENTION",

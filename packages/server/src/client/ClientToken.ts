@@ -9,15 +9,13 @@ import type { WrongUsage } from "../WrongUsage.ts"
 export const tokenVariable = secretText({
   name: "MUSTER_TOKEN",
   description: "the token that the commands show the service, where it asks for one",
-  rule: "a token without spaces, such as `muster tokens create` prints",
-  defaultText: "none"
+  rule: "a token without spaces, such as `muster tokens create` prints"
 })
 
 export const joinTokenVariable = secretText({
   name: "MUSTER_JOIN_TOKEN",
   description: "the token with which `muster join` registers this machine",
-  rule: "a join token, such as `muster tokens join` prints",
-  defaultText: "none"
+  rule: "a join token, such as `muster tokens join` prints"
 })
 
 /** A client that shows a token with every request. */
