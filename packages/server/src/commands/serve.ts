@@ -61,6 +61,9 @@ export const serve = Command.make(
   ),
   Command.withExamples([
     { command: "muster serve", description: "Listen on http://127.0.0.1:7070 with the embedded scheduler" },
-    { command: "MUSTER_HOST=0.0.0.0 muster serve --port 8080", description: "Listen on all addresses" }
+    {
+      command: "MUSTER_AUTH=on MUSTER_OPERATOR_TOKEN_FILE=operator.token muster serve --host 0.0.0.0",
+      description: "Listen on all addresses, for those who show a token"
+    }
   ])
 )
