@@ -10,15 +10,15 @@ import { fuzz } from "./Fuzz.ts"
 describe("Muster, whatever it is given", () => {
   const random = String(Math.floor(Math.random() * 1e9))
   it.each([
-    ["1", undefined],
+    ["1", undefined, 300],
     // The service alone: each process takes a while to start.
-    [random, "http"]
+    [random, "http", 800]
   ] as const)(
     "answers as it says that it answers, keeps its memory, and goes on working: seed %s, %s",
-    async (seed, only) => {
+    async (seed, only, requests) => {
       const { findings, summary } = await fuzz({
         seed,
-        requests: 800,
+        requests,
         only,
         rounds: 1,
         folder: join(mkdtempSync(join(tmpdir(), "muster-fuzz-failures-"))),
