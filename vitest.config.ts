@@ -26,7 +26,9 @@ class LongestFirst extends BaseSequencer {
       const index = longest.findIndex((name) => moduleId.endsWith(name))
       return index === -1 ? longest.length : index
     }
-    return (await super.sort(files)).toSorted((left, right) => rank(left) - rank(right))
+    // oxlint-disable-next-line unicorn/no-array-sort -- it is no array's
+    const sorted = await super.sort(files)
+    return sorted.toSorted((left, right) => rank(left) - rank(right))
   }
 }
 
