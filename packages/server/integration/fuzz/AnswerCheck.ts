@@ -13,7 +13,7 @@ export interface HttpAnswer {
 }
 
 /** Statuses that any request can be answered with, before or beside a route: see "Problems" in `docs/http-api.md`. */
-const anywhere = new Set([400, 404, 405, 408, 413, 417, 431])
+const anywhere = new Set([400, 401, 404, 405, 408, 413, 414, 417, 431])
 
 /** Of requests that do not get as far as a route. */
 const beforeRoutes =
