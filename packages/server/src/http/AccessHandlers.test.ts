@@ -139,6 +139,23 @@ describe("authentication", () => {
         json.results.map(({ status }: { status: number }) => status),
         [202, 403, 403]
       )
+      // The answer is a stream, which goes on when the handler has ended.
+      for (const wait of [{}, { prefer: "wait=1" }]) {
+        const streamed = yield* routes.open(
+          "POST",
+          "/v1/workers/batch",
+          ["one-line", "theirs"].map((id) => `${JSON.stringify(inNamespace(id, "ci"))}\n`).join(""),
+          { ...header, ...wait, "content-type": "application/x-ndjson" }
+        )
+        const lines = (yield* Effect.promise(() => streamed.text())).trimEnd().split("\n")
+        assert.strictEqual(JSON.parse(lines[1] ?? "").status, 403, String(lines))
+      }
+      const { items } = yield* audit(routes)
+      assert.deepInclude(items.at(-1).entry, {
+        action: "worker.register",
+        outcome: "refused",
+        workers: [{ id: "theirs" }]
+      })
       const event = { specversion: "1.0", id: "1", source: "/x", type: "dev.muster.worker.terminated" }
       const dropped = yield* send(
         "POST",

@@ -2,8 +2,8 @@
  * Whose request it is, and whether they may make it: before anything of it is read.
  */
 import { CurrentActor, Fleet } from "@muster/core/fleet"
-import { Effect, Layer, Option, Redacted } from "effect"
-import { HttpServerRequest } from "effect/http"
+import { Context, Effect, Layer, Option, Redacted, Stream } from "effect"
+import { HttpBody, HttpServerRequest, HttpServerResponse } from "effect/http"
 import { Access } from "../access/Access.ts"
 import { anonymous, Caller, toActor } from "../access/Caller.ts"
 import { FailureLimiter } from "../access/FailureLimiter.ts"
@@ -69,21 +69,35 @@ export const AuthenticationLive = Layer.effect(
         return Effect.flatMap(identified, (identity) => {
           const caller = { ...identity, address }
           const actor = toActor(caller)
-          const asCaller = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
-            effect.pipe(Effect.provideService(Caller, caller), Effect.provideService(CurrentActor, actor))
+          const services = Context.make(Caller, caller).pipe(Context.add(CurrentActor, actor))
           const noted = Effect.ignore(fleet.audit(endpoint.identifier, "refused"))
           const refused = Effect.fail(forbidden(`This needs more than the role ${actor.role}.`))
-          return asCaller(
-            Effect.andThen(
-              allows(identity, permission) ? Effect.void : Effect.andThen(noted, refused),
-              handler
-            )
+          return Effect.andThen(
+            allows(identity, permission) ? Effect.void : Effect.andThen(noted, refused),
+            handler
+          ).pipe(
+            Effect.provideContext(services),
+            Effect.map((response) => withStream(response, services))
           )
         })
       })
     )
   })
 )
+
+/** A stream goes on when its handler has ended; it, too, is the caller's. */
+const withStream = (
+  response: HttpServerResponse.HttpServerResponse,
+  services: Context.Context<never>
+): HttpServerResponse.HttpServerResponse => {
+  const { body } = response
+  return body._tag === "Stream"
+    ? HttpServerResponse.setBody(
+        response,
+        HttpBody.stream(Stream.provideContext(body.stream, services), body.contentType, body.contentLength)
+      )
+    : response
+}
 
 const unauthenticated = (detail: string) => Effect.fail(new Unauthenticated({ detail }))
 

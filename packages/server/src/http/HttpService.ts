@@ -7,6 +7,7 @@ import { HttpRouter, HttpServer } from "effect/http"
 import { HttpApiBuilder } from "effect/http-api"
 import { createServer, type Server } from "node:http"
 import { FailureLimiter } from "../access/FailureLimiter.ts"
+import { guardedFleet } from "../access/GuardedFleet.ts"
 import { History } from "../History.ts"
 import { Limits, type LimitSettings } from "../LimitSettings.ts"
 import { Telemetry } from "../Telemetry.ts"
@@ -48,7 +49,8 @@ export const Routes = HttpApiBuilder.layer(Api).pipe(
   // The first is the outermost.
   Layer.provide([RateLimits.pipe(Layer.provide(RateLimiterLive)), AuthenticationLive]),
   Layer.provide([ErrorResponses, CallerTrace]),
-  Layer.provide([Telemetry.layer, History.layer, FailureLimiter.layer])
+  Layer.provide([Telemetry.layer, History.layer, FailureLimiter.layer]),
+  Layer.provide(guardedFleet)
 )
 
 export interface ListenOptions {
