@@ -119,7 +119,7 @@ export class HostileArea {
       method,
       target,
       headers: [
-        ["host", "x"],
+        ["host", "localhost"],
         ...(isRegistration ? ([["content-type", "application/json"]] as const) : [])
       ] as const,
       body: isRegistration
