@@ -77,5 +77,15 @@ export const toActor = (caller: Caller): Actor => ({
   takesOver: false
 })
 
+/** Who has shown no good credential. */
+export const nobody: Actor = {
+  id: "unknown",
+  name: "unknown",
+  role: "none",
+  address: undefined,
+  mayChange: () => false,
+  takesOver: false
+}
+
 /** Keys of requests are told apart by this: nobody with a narrower credential can take those of others. */
 export const keySpace = (caller: Caller): ReadonlyArray<string> => (isRestricted(caller) ? [caller.id] : [])

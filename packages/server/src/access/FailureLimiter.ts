@@ -6,14 +6,17 @@ import { Context, Duration, Effect, Layer } from "effect"
 import { RateLimiter } from "effect/persistence"
 import { boundedBuckets } from "../http/BoundedBuckets.ts"
 import { HttpLimits } from "../http/HttpLimits.ts"
-import { clientNetwork } from "../http/NetworkAddress.ts"
+import { clientNetwork, isOneClient } from "../http/NetworkAddress.ts"
 import { TooManyRequests } from "../http/Problems.ts"
 
 const failures = HttpLimits.failuresPerMinute
 const window = Duration.minutes(1)
 const secondsForOne = 60 / failures
 
-/** Addresses are canonical. Those of IPv6 count by their /64, which one host may have all of. */
+/**
+ * Addresses are canonical. Those of IPv6 count by their /64, which one host may have all of; this machine's own do not
+ * count, as for every limit of one client.
+ */
 export class FailureLimiter extends Context.Service<
   FailureLimiter,
   {
@@ -38,8 +41,9 @@ export class FailureLimiter extends Context.Service<
         })
       return FailureLimiter.of({
         // A look, which takes nothing.
-        check: (address) =>
-          Effect.flatMap(Effect.orDie(take(address, 0)), ({ remaining, resetAfter }) => {
+        check: (address) => {
+          if (!isOneClient(address)) return Effect.void
+          return Effect.flatMap(Effect.orDie(take(address, 0)), ({ remaining, resetAfter }) => {
             if (remaining >= 1) return Effect.void
             const untilOne = Duration.toSeconds(resetAfter) - (failures - 1 - remaining) * secondsForOne
             return Effect.fail(
@@ -48,17 +52,20 @@ export class FailureLimiter extends Context.Service<
                 detail: "Too many credentials from this address were wrong."
               })
             )
-          }),
+          })
+        },
         // What was under way when they were used up adds nothing: it would keep others of the network out for longer.
         failed: (address) =>
-          take(address, 1).pipe(
-            Effect.catchIf(
-              ({ reason }) => reason._tag === "RateLimitExceeded",
-              () => Effect.void
-            ),
-            Effect.orDie,
-            Effect.asVoid
-          )
+          !isOneClient(address)
+            ? Effect.void
+            : take(address, 1).pipe(
+                Effect.catchIf(
+                  ({ reason }) => reason._tag === "RateLimitExceeded",
+                  () => Effect.void
+                ),
+                Effect.orDie,
+                Effect.asVoid
+              )
       })
     })
   ).pipe(Layer.provide(RateLimiter.layer), Layer.provide(boundedBuckets(HttpLimits.clients)))

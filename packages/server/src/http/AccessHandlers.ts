@@ -1,7 +1,7 @@
 /**
  * `/v1/session`, `/v1/tokens`, `/v1/join` and `/v1/audit`: who may do what, and who did what.
  */
-import { type Actor, CurrentActor, Fleet, StoreUnavailable } from "@muster/core/fleet"
+import { CurrentActor, Fleet, StoreUnavailable } from "@muster/core/fleet"
 import { Duration, Effect, Option, Predicate, Redacted } from "effect"
 import { type HttpServerRequest, HttpServerResponse } from "effect/http"
 import { HttpApiBuilder } from "effect/http-api"
@@ -10,7 +10,7 @@ import { TLSSocket } from "node:tls"
 import { Access } from "../access/Access.ts"
 import type { ChainedEntry } from "../access/AuditChain.ts"
 import { AuditLog } from "../access/AuditLog.ts"
-import { Caller, coversNamespace, toActor } from "../access/Caller.ts"
+import { Caller, coversNamespace, nobody, toActor } from "../access/Caller.ts"
 import { Issuing, type Issued } from "../access/Issuing.ts"
 import { findJoinToken, join, misfit } from "../access/Joining.ts"
 import { parseSecret } from "../access/Token.ts"
@@ -27,12 +27,12 @@ import {
 } from "./AccessSchemas.ts"
 import { Api } from "./Api.ts"
 import { FailureLimiter } from "../access/FailureLimiter.ts"
+import { ClientAddress } from "./ClientAddress.ts"
 import { credentialOf, isFromElsewhere, sessionCookie } from "./Credentials.ts"
 import { notAccepted, storeUnavailable, withoutKey } from "./FleetProblems.ts"
 import { HttpLimits } from "./HttpLimits.ts"
 import { decodeInput } from "./InvalidInput.ts"
-import { isOneClient } from "./NetworkAddress.ts"
-import { forbidden, InvalidRequest, Unauthenticated, UnknownToken } from "./Problems.ts"
+import { forbidden, fromElsewhere, InvalidRequest, Unauthenticated, UnknownToken } from "./Problems.ts"
 import { readJson, requireMediaType } from "./RequestBody.ts"
 import { toAccepted } from "./Schemas.ts"
 import { decodeWorker } from "./WorkerInput.ts"
@@ -53,28 +53,20 @@ export const AccessHandlers = HttpApiBuilder.group(
     const fleet = yield* Fleet
     const issuing = yield* Issuing
     const tokens = yield* TokenStore
-
     const failures = yield* FailureLimiter
-
-    /** Before a secret is looked at, and after it was wrong: guessing is slow. Who is on this machine is not counted. */
-    const counted = (address: string | undefined) => ({
-      check: address === undefined || !isOneClient(address) ? Effect.void : failures.check(address),
-      failed: address === undefined || !isOneClient(address) ? Effect.void : failures.failed(address)
-    })
 
     const body = (request: Request) =>
       Effect.andThen(requireMediaType(request, ["application/json"]), readJson(request, bodyBytes))
 
     const signIn = Effect.fnUntraced(function* (request: Request) {
-      if (isFromElsewhere(request)) return yield* forbidden("A page of another site may not do this.")
+      if (isFromElsewhere(request)) return yield* fromElsewhere()
       const { token } = yield* Effect.flatMap(body(request), decodeInput(SignInRequest))
       if (!access.isOn) return yield* new InvalidRequest({ errors: [notNeeded] })
-      const { address } = yield* Caller
-      const { check, failed } = counted(address)
-      yield* check
+      const address = yield* ClientAddress
+      yield* failures.check(address)
       const identity = yield* access.identify(Redacted.value(token))
       if (identity === undefined || identity.kind === "machine" || identity.kind === "session") {
-        yield* failed
+        yield* failures.failed(address)
         yield* Effect.annotateLogs(Effect.logWarning("Somebody could not sign in"), { address })
         return yield* new Unauthenticated({ detail: "The token is not known here, was revoked, or is over." })
       }
@@ -89,7 +81,7 @@ export const AccessHandlers = HttpApiBuilder.group(
     })
 
     const signOut = Effect.fnUntraced(function* (request: Request) {
-      if (isFromElsewhere(request)) return yield* forbidden("A page of another site may not do this.")
+      if (isFromElsewhere(request)) return yield* fromElsewhere()
       const presented = Option.filter(credentialOf(request), ({ isCookie }) => isCookie)
       if (Option.isSome(presented)) {
         const secret = Redacted.value(presented.value.value)
@@ -191,17 +183,16 @@ export const AccessHandlers = HttpApiBuilder.group(
         "join",
         Effect.fnUntraced(
           function* ({ request }) {
-            const { address } = yield* Caller
+            const address = yield* ClientAddress
             const presented = Option.filter(credentialOf(request), ({ isCookie }) => !isCookie)
             const secret = Option.match(presented, {
               onNone: () => "",
               onSome: ({ value }) => Redacted.value(value)
             })
-            const { check, failed } = counted(address)
-            yield* check
+            yield* failures.check(address)
             const token = yield* findJoinToken(secret)
             if (token === undefined) {
-              yield* failed
+              yield* failures.failed(address)
               return yield* refuseJoin(
                 presentedId(secret),
                 "its join token is not known, was used, or is over",
@@ -246,16 +237,6 @@ export const AccessHandlers = HttpApiBuilder.group(
       )
   })
 )
-
-/** Who has shown no good credential. */
-const nobody: Actor = {
-  id: "unknown",
-  name: "unknown",
-  role: "none",
-  address: undefined,
-  mayChange: () => false,
-  takesOver: false
-}
 
 const presentedId = (secret: string): string => parseSecret(secret)?.id ?? "unknown"
 

@@ -9,11 +9,10 @@ import { anonymous, Caller, toActor } from "../access/Caller.ts"
 import { FailureLimiter } from "../access/FailureLimiter.ts"
 import { allows, permissionOf } from "../access/Permission.ts"
 import { Authentication } from "./Authentication.ts"
-import { clientAddress, TrustedProxies } from "./ClientAddress.ts"
+import { ClientAddress } from "./ClientAddress.ts"
 import { credentialOf, isFromElsewhere, isMisdirected } from "./Credentials.ts"
 import { storeUnavailable } from "./FleetProblems.ts"
-import { isOneClient } from "./NetworkAddress.ts"
-import { forbidden, Unauthenticated } from "./Problems.ts"
+import { forbidden, fromElsewhere, Unauthenticated } from "./Problems.ts"
 import { Quota } from "./RateLimits.ts"
 
 type Request = HttpServerRequest.HttpServerRequest
@@ -25,7 +24,6 @@ export const AuthenticationLive = Layer.effect(
   Effect.gen(function* () {
     const access = yield* Access
     const fleet = yield* Fleet
-    const proxies = yield* TrustedProxies
     const failures = yield* FailureLimiter
 
     /** Who it is, where authentication is on. */
@@ -36,14 +34,13 @@ export const AuthenticationLive = Layer.effect(
           "This service asks for a token. The commands show the one that MUSTER_TOKEN_FILE names."
         )
       const { isCookie, value } = presented.value
-      if (isCookie && !isLook(request) && isFromElsewhere(request)) return yield* fromElsewhere
-      const isCounted = isOneClient(address)
-      if (isCounted) yield* failures.check(address)
+      if (isCookie && !isLook(request) && isFromElsewhere(request)) return yield* fromElsewhere()
+      yield* failures.check(address)
       const identity = yield* Effect.mapError(access.identify(Redacted.value(value)), (error) =>
         storeUnavailable(error)
       )
       if (identity === undefined) {
-        if (isCounted) yield* failures.failed(address)
+        yield* failures.failed(address)
         return yield* unauthenticated("The token is not known here, was revoked, or is over.")
       }
       yield* (yield* Quota).countFor(identity.id)
@@ -53,33 +50,32 @@ export const AuthenticationLive = Layer.effect(
     /** Everybody who is on this machine, but no page that a browser on it shows. */
     const admitAll = (request: Request) => {
       if (isMisdirected(request)) return misdirected
-      return isLook(request) || !isFromElsewhere(request) ? Effect.succeed(anonymous) : fromElsewhere
+      return isLook(request) || !isFromElsewhere(request)
+        ? Effect.succeed(anonymous)
+        : Effect.fail(fromElsewhere())
     }
 
     return Authentication.of((handler, { endpoint }) =>
-      Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) => {
-        const address = clientAddress(request, proxies)
+      Effect.gen(function* () {
+        const request = yield* HttpServerRequest.HttpServerRequest
+        const address = yield* ClientAddress
         const permission = permissionOf(endpoint.identifier)
-        const identified =
+        const identity =
           permission === "public"
-            ? Effect.succeed(anonymous)
-            : access.isOn
-              ? identify(request, address)
-              : admitAll(request)
-        return Effect.flatMap(identified, (identity) => {
-          const caller = { ...identity, address }
-          const actor = toActor(caller)
-          const services = Context.make(Caller, caller).pipe(Context.add(CurrentActor, actor))
-          const noted = Effect.ignore(fleet.audit(endpoint.identifier, "refused"))
-          const refused = Effect.fail(forbidden(`This needs more than the role ${actor.role}.`))
-          return Effect.andThen(
-            allows(identity, permission) ? Effect.void : Effect.andThen(noted, refused),
-            handler
-          ).pipe(
-            Effect.provideContext(services),
-            Effect.map((response) => withStream(response, services))
+            ? anonymous
+            : yield* access.isOn ? identify(request, address) : admitAll(request)
+        const caller = { ...identity, address }
+        const actor = toActor(caller)
+        if (!allows(identity, permission)) {
+          yield* Effect.provideService(
+            Effect.ignore(fleet.audit(endpoint.identifier, "refused")),
+            CurrentActor,
+            actor
           )
-        })
+          return yield* forbidden(`This needs more than the role ${actor.role}.`)
+        }
+        const services = Context.make(Caller, caller).pipe(Context.add(CurrentActor, actor))
+        return withStream(yield* Effect.provideContext(handler, services), services)
       })
     )
   })
@@ -100,8 +96,6 @@ const withStream = (
 }
 
 const unauthenticated = (detail: string) => Effect.fail(new Unauthenticated({ detail }))
-
-const fromElsewhere = Effect.fail(forbidden("A page of another site may not do this."))
 
 const misdirected = Effect.fail(
   forbidden(

@@ -11,6 +11,11 @@ export const TrustedProxies = Context.Reference<Networks>("@muster/server/Truste
   defaultValue: () => noNetworks
 })
 
+/** The canonical address of whoever makes the request that a fiber answers; "unknown" where that is not known. */
+export const ClientAddress = Context.Reference<string>("@muster/server/ClientAddress", {
+  defaultValue: () => "unknown"
+})
+
 /** Proxies that one request is followed through. */
 const mostProxies = 32
 

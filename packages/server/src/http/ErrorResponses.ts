@@ -15,7 +15,7 @@ import { IncomingMessage } from "node:http"
 import { Lifecycle } from "../Lifecycle.ts"
 import { Limits } from "../LimitSettings.ts"
 import { RequestProblems } from "./Api.ts"
-import { clientAddress, TrustedProxies } from "./ClientAddress.ts"
+import { ClientAddress, clientAddress, TrustedProxies } from "./ClientAddress.ts"
 import { HttpLimits } from "./HttpLimits.ts"
 import { invalidRequest } from "./InvalidInput.ts"
 import { clientNetwork, isOneClient } from "./NetworkAddress.ts"
@@ -51,9 +51,8 @@ const AllErrors = HttpRouter.middleware(
     const counted = atMost(limits.requests, 1, "requests are open already")
     const countedForOne = atMostEach(limits.clientConnections, 1, "requests of this client are open already")
     // Whoever watches the service is answered however busy it is: what is killed for that starts all over again.
-    const admitted = (request: Request) => {
+    const admitted = (request: Request, address: string) => {
       if (isWatching(request.url)) return Effect.void
-      const address = clientAddress(request, proxies)
       return isOneClient(address) ? Effect.andThen(countedForOne(clientNetwork(address)), counted) : counted
     }
     return (handler) =>
@@ -61,7 +60,9 @@ const AllErrors = HttpRouter.middleware(
         if (isGone(request)) return Effect.interrupt
         const wrong = request.source instanceof IncomingMessage ? wrongShape(request.source) : undefined
         if (wrong !== undefined) return Effect.succeed(refuse(wrong))
-        return Effect.andThen(admitted(request), handler).pipe(
+        const address = clientAddress(request, proxies)
+        return Effect.andThen(admitted(request, address), handler).pipe(
+          Effect.provideService(ClientAddress, address),
           Effect.catchCause((cause) => respond(request, cause)),
           // A connection that stays open would keep the service from ending.
           Effect.map((response) =>

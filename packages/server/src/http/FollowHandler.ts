@@ -9,7 +9,7 @@ import { Sse } from "effect/encoding"
 import { type HttpServerRequest, HttpServerResponse } from "effect/http"
 import { Access } from "../access/Access.ts"
 import { Lifecycle } from "../Lifecycle.ts"
-import { clientAddress, TrustedProxies } from "./ClientAddress.ts"
+import { ClientAddress } from "./ClientAddress.ts"
 import { credentialOf } from "./Credentials.ts"
 import { storeUnavailable } from "./FleetProblems.ts"
 import { HttpLimits } from "./HttpLimits.ts"
@@ -22,7 +22,6 @@ export const makeFollow = Effect.gen(function* () {
   const fleet = yield* Fleet
   const access = yield* Access
   const lifecycle = yield* Lifecycle
-  const proxies = yield* TrustedProxies
   const counted = atMost(HttpLimits.followers, 10, "clients follow the events already")
   const countedForOne = atMostEach(
     HttpLimits.followersPerClient,
@@ -52,7 +51,7 @@ export const makeFollow = Effect.gen(function* () {
     request: HttpServerRequest.HttpServerRequest,
     lastEventId: string | undefined
   ) {
-    const address = clientAddress(request, proxies)
+    const address = yield* ClientAddress
     if (isOneClient(address)) yield* countedForOne(clientNetwork(address))
     yield* counted
     const latest = yield* Effect.mapError(fleet.latestEvent, storeUnavailable)

@@ -280,5 +280,7 @@ export const overloaded = () =>
 
 export const forbidden = (detail: string) => new Forbidden({ detail })
 
+export const fromElsewhere = () => forbidden("A page of another site may not do this.")
+
 export const requestTimeout = () =>
   new RequestTimeout({ detail: `The body was not there after ${HttpLimits.bodySeconds} seconds.` })

@@ -8,7 +8,7 @@ import { HttpRouter, HttpServerRequest, HttpServerRespondable, HttpServerRespons
 import { RateLimiter } from "effect/persistence"
 import { Limits, type RateLimit } from "../LimitSettings.ts"
 import { boundedBuckets } from "./BoundedBuckets.ts"
-import { clientAddress, TrustedProxies } from "./ClientAddress.ts"
+import { ClientAddress } from "./ClientAddress.ts"
 import { HttpLimits } from "./HttpLimits.ts"
 import { clientNetwork, isOneClient } from "./NetworkAddress.ts"
 import { TooManyRequests } from "./Problems.ts"
@@ -33,13 +33,11 @@ export const Quota = Context.Reference<Quota>("@muster/server/Quota", {
 export const RateLimits = HttpRouter.middleware(
   Effect.gen(function* () {
     const { rate } = yield* Limits
-    const proxies = yield* TrustedProxies
     const limiter = yield* RateLimiter.RateLimiter
     return (handler) => {
       if (rate === undefined) return handler
-      return Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) => {
-        const address = clientAddress(request, proxies)
-        if (!isOneClient(address) || isWatching(request.url)) return handler
+      const counted = (address: string, { url }: HttpServerRequest.HttpServerRequest) => {
+        if (!isOneClient(address) || isWatching(url)) return handler
         const account = new Account(limiter, rate, clientNetwork(address))
         return account.take(1).pipe(
           Effect.andThen(Effect.provideService(handler, Quota, account)),
@@ -53,7 +51,10 @@ export const RateLimits = HttpRouter.middleware(
           ),
           Effect.map((response) => HttpServerResponse.setHeaders(response, account.headers()))
         )
-      })
+      }
+      return Effect.flatMap(ClientAddress, (address) =>
+        Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) => counted(address, request))
+      )
     }
   }),
   { global: true }
