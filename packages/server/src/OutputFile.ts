@@ -45,9 +45,10 @@ export const partOf = Effect.fnUntraced(function* (
   return isReplaced ? `${path}.part` : undefined
 })
 
-/** Opens a file to be written, until the scope ends. */
+/** Opens a file to be written, until the scope ends. `mode`: who may read it, where it is made; default: whoever may. */
 export const open = Effect.fnUntraced(function* (
-  path: string
+  path: string,
+  { mode }: { readonly mode?: number } = {}
 ): Effect.fn.Return<OutputFile, OutputError, FileSystem.FileSystem | Stdio.Stdio | Scope.Scope> {
   const fs = yield* FileSystem.FileSystem
   const stdio = yield* Stdio.Stdio
@@ -60,7 +61,11 @@ export const open = Effect.fnUntraced(function* (
     }
   }
   // FileSystem writes at positions, which a pipe does not have, unless it appends.
-  const file = yield* failed(fs.open(part ?? path, { flag: part === undefined ? "a" : "w" }))
+  // What is left of an earlier try keeps the mode that it was made with.
+  if (part !== undefined && mode !== undefined) yield* Effect.ignore(fs.remove(part))
+  const file = yield* failed(
+    fs.open(part ?? path, { flag: part === undefined ? "a" : mode === undefined ? "w" : "wx", mode })
+  )
   if (part === undefined) return { write: (bytes) => failed(file.writeAll(bytes)), complete: Effect.void }
 
   let isKept = false

@@ -2,15 +2,15 @@
  * `muster join`: a new machine registers itself, once.
  */
 import { Worker, WorkerId } from "@muster/core"
-import { Console, Effect, FileSystem, Layer, Option, type PlatformError, Redacted, Schema } from "effect"
+import { Console, Effect, Layer, Option, Redacted, Schema } from "effect"
 import { Command, Flag } from "effect/cli"
 import { availableParallelism, hostname, totalmem } from "node:os"
 import { joinTokenVariable, withToken } from "../client/ClientToken.ts"
 import { ask, MusterClient } from "../client/MusterClient.ts"
 import { serviceAddress } from "../client/ServiceAddress.ts"
 import { plainHttpClient } from "../client/ServiceHttpClient.ts"
-import { reasonOf } from "../fleetfile/FleetFile.ts"
 import { NotAllDone } from "../NotAllDone.ts"
+import * as OutputFile from "../OutputFile.ts"
 import { read } from "../Variables.ts"
 import { WrongUsage } from "../WrongUsage.ts"
 import { serverFlag } from "./service.ts"
@@ -54,27 +54,11 @@ const parameters = {
   )
 }
 
-/** A file for this user alone, that is there as a whole or not at all. */
-const openPrivately = Effect.fnUntraced(function* (path: string) {
-  const fs = yield* FileSystem.FileSystem
-  const part = `${path}.part`
-  const failed = Effect.mapError(
-    (error: PlatformError.PlatformError) =>
-      new NotAllDone({ message: `The credential cannot be written to ${path}: ${reasonOf(error)}.` })
+const failedToKeep = (path: string) =>
+  Effect.mapError(
+    ({ reason }: OutputFile.OutputError) =>
+      new NotAllDone({ message: `The credential cannot be written to ${path}: ${reason}.` })
   )
-  // What is left of an earlier try may be readable for others.
-  yield* Effect.ignore(fs.remove(part))
-  const file = yield* failed(fs.open(part, { flag: "wx", mode: 0o600 }))
-  yield* Effect.addFinalizer(() => Effect.ignore(fs.remove(part)))
-  return {
-    keep: (content: string) =>
-      failed(
-        file
-          .writeAll(new TextEncoder().encode(content))
-          .pipe(Effect.andThen(file.sync), Effect.andThen(fs.rename(part, path)))
-      )
-  }
-})
 
 export const join = Command.make(
   "join",
@@ -107,16 +91,18 @@ export const join = Command.make(
       Layer.provide(withToken(Redacted.make(token))),
       Layer.provide(plainHttpClient)
     )
-    // Opened first: where the credential cannot be kept, the token must not be used up.
     const joined = yield* Effect.scoped(
       Effect.gen(function* () {
-        const file = yield* openPrivately(flags.credential)
+        // Opened first: where the credential cannot be kept, the token must not be used up.
+        const kept = failedToKeep(flags.credential)
+        const file = yield* kept(OutputFile.open(flags.credential, { mode: 0o600 }))
         const joined = yield* Effect.provide(
           ask((api) => api.access.join({ payload: worker })),
           client
         )
         const { credential, ...told } = joined
-        yield* file.keep(`${credential}\n`)
+        yield* kept(file.write(new TextEncoder().encode(`${credential}\n`)))
+        yield* kept(file.complete)
         return told
       })
     )
