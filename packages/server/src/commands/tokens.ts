@@ -2,9 +2,10 @@
  * `muster tokens`: makes, lists, rotates and revokes the credentials of a running service.
  */
 import { WorkerId } from "@muster/core"
-import { Clock, Console, Duration, Effect, Option, Redacted, Schema } from "effect"
+import { Clock, Console, Duration, Effect, Option, Redacted, Schema, Stream } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import { newSecret, Role, TokenKind } from "../access/Token.ts"
+import { cursorPages } from "../client/CursorPages.ts"
 import { ask } from "../client/MusterClient.ts"
 import { durationText } from "../DurationText.ts"
 import type { NewTokenView, TokenView } from "../http/AccessSchemas.ts"
@@ -154,26 +155,15 @@ const listParameters = {
   json: jsonFlag
 }
 
-/** All pages of a listing of tokens. */
 const readTokens = (kinds: ReadonlyArray<TokenKind>) =>
-  Effect.gen(function* () {
-    const tokens: Array<Token> = []
-    let cursor: string | null = ""
-    while (cursor !== null) {
-      const page: { items: ReadonlyArray<Token>; nextCursor: string | null } = yield* ask((api) =>
-        api.access.listTokens({
-          query: {
-            limit: 1000,
-            ...(kinds.length === 0 ? undefined : { kind: kinds }),
-            ...(cursor === "" || cursor === null ? undefined : { cursor })
-          }
-        })
-      )
-      tokens.push(...page.items)
-      cursor = page.nextCursor
-    }
-    return tokens
-  })
+  cursorPages((place) =>
+    ask((api) =>
+      api.access.listTokens({ query: { ...place, ...(kinds.length === 0 ? undefined : { kind: kinds }) } })
+    )
+  ).pipe(
+    Stream.runCollect,
+    Effect.map((pages) => Array.from(pages).flatMap(({ items }) => items))
+  )
 
 const stateOf = ({ expiresAt, revokedAt, usedAt }: Token, now: number): string => {
   if (revokedAt !== null) return `revoked ${relative(Date.parse(revokedAt), now)}`

@@ -1,11 +1,11 @@
 /**
  * All workers of a running service that match, read page by page, no faster than they are taken.
  */
-import { Effect, Option, Stream } from "effect"
+import type { Effect, Stream } from "effect"
+import { cursorPages, type PagePlace } from "../client/CursorPages.ts"
 import { ask, type MusterClient } from "../client/MusterClient.ts"
 import type { ServiceUnavailable } from "../client/ServiceAnswer.ts"
 import type { WorkerQuery } from "../commands/workerFilter.ts"
-import { HttpLimits } from "../http/HttpLimits.ts"
 import type { WorkerView } from "../http/Schemas.ts"
 
 interface WorkerPage {
@@ -15,7 +15,7 @@ interface WorkerPage {
 }
 
 export type ReadPage = (
-  query: WorkerQuery & { readonly limit: number; readonly cursor?: string }
+  query: WorkerQuery & PagePlace
 ) => Effect.Effect<WorkerPage, ServiceUnavailable, MusterClient>
 
 export const readWorkers: ReadPage = (query) => ask((api) => api.workers.listWorkers({ query }))
@@ -27,18 +27,6 @@ export const readDeadLetters: ReadPage = (query) =>
 export const workerPages = (
   read: ReadPage,
   query: WorkerQuery,
-  most = Infinity
+  most?: number
 ): Stream.Stream<WorkerPage, ServiceUnavailable, MusterClient> =>
-  Stream.paginate({ cursor: Option.none<string>(), left: most }, ({ cursor, left }) =>
-    Effect.map(
-      read({
-        ...query,
-        limit: Math.min(left, HttpLimits.pageMaximum),
-        ...(Option.isSome(cursor) ? { cursor: cursor.value } : undefined)
-      }),
-      (page) => {
-        const next = { cursor: Option.fromNullOr(page.nextCursor), left: left - page.items.length }
-        return [[page], next.left > 0 && Option.isSome(next.cursor) ? Option.some(next) : Option.none()]
-      }
-    )
-  )
+  cursorPages((place) => read({ ...query, ...place }), most)
