@@ -9,6 +9,7 @@ import { useResource } from "../resource.ts"
 import { toWorker } from "../route.ts"
 import { Empty, Loaded } from "../states.tsx"
 import { count, plural } from "../text.ts"
+import { ScrollTable } from "../ScrollTable.tsx"
 
 type AuditPage = Answer<"GET", "/v1/audit">
 type Entry = AuditPage["items"][number]
@@ -85,26 +86,14 @@ export function Audit() {
 
 function Entries({ entries }: { readonly entries: ReadonlyArray<Entry> }) {
   return (
-    <div class="scroll" role="region" aria-label="Entries of the audit log" tabIndex={0}>
-      <table>
-        <thead>
-          <tr>
-            <th scope="col">When</th>
-            <th scope="col">Who</th>
-            <th scope="col">From</th>
-            <th scope="col">Did</th>
-            <th scope="col">Outcome</th>
-            <th scope="col">Workers</th>
-            <th scope="col">Detail</th>
-          </tr>
-        </thead>
-        <tbody>
-          {entries.map((entry) => (
-            <Row key={entry.sequence} entry={entry} />
-          ))}
-        </tbody>
-      </table>
-    </div>
+    <ScrollTable
+      label="Entries of the audit log"
+      headings={["When", "Who", "From", "Did", "Outcome", "Workers", "Detail"]}
+    >
+      {entries.map((entry) => (
+        <Row key={entry.sequence} entry={entry} />
+      ))}
+    </ScrollTable>
   )
 }
 

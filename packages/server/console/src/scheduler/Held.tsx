@@ -8,6 +8,7 @@ import { useResource } from "../resource.ts"
 import { toWorker } from "../route.ts"
 import { Empty, Loaded } from "../states.tsx"
 import { count } from "../text.ts"
+import { ScrollTable } from "../ScrollTable.tsx"
 
 const perPage = 20
 
@@ -81,24 +82,15 @@ function HeldPages() {
           <Empty title="The scheduler holds no workers" />
         ) : (
           <>
-            <div class="scroll" role="region" aria-label="Workers that it holds" tabIndex={0}>
-              <table class="held">
-                <thead>
-                  <tr>
-                    <th scope="col">Worker</th>
-                    <th scope="col">Held generation</th>
-                    <th scope="col">Wanted generation</th>
-                    <th scope="col">Phase</th>
-                    <th scope="col">Difference</th>
-                  </tr>
-                </thead>
-                <tbody>
-                  {rows.map((row) => (
-                    <Row key={row.id} row={row} />
-                  ))}
-                </tbody>
-              </table>
-            </div>
+            <ScrollTable
+              class="held"
+              label="Workers that it holds"
+              headings={["Worker", "Held generation", "Wanted generation", "Phase", "Difference"]}
+            >
+              {rows.map((row) => (
+                <Row key={row.id} row={row} />
+              ))}
+            </ScrollTable>
             <div class="bar">
               <p>{count(total)} held</p>
               <div class="buttons">

@@ -13,6 +13,7 @@ import { Empty, Loaded } from "../states.tsx"
 import { count } from "../text.ts"
 import { NewToken } from "./NewToken.tsx"
 import { type NewSecret, Secret } from "./Secret.tsx"
+import { ScrollTable } from "../ScrollTable.tsx"
 
 type TokenPage = Answer<"GET", "/v1/tokens">
 type Token = TokenPage["items"][number]
@@ -97,28 +98,24 @@ function TokenTable({ tokens, ...handlers }: Handlers & { readonly tokens: Reado
     (a, b) => Number(isPast(a)) - Number(isPast(b)) || b.createdAt.localeCompare(a.createdAt)
   )
   return (
-    <div class="scroll" role="region" aria-label="Tokens that were given out" tabIndex={0}>
-      <table>
-        <thead>
-          <tr>
-            <th scope="col">Name</th>
-            <th scope="col">Kind</th>
-            <th scope="col">Role</th>
-            <th scope="col">For</th>
-            <th scope="col">Last used</th>
-            <th scope="col">State</th>
-            <th scope="col">
-              <span class="unseen">What can be done</span>
-            </th>
-          </tr>
-        </thead>
-        <tbody>
-          {sorted.map((token) => (
-            <Row key={token.id} token={token} {...handlers} />
-          ))}
-        </tbody>
-      </table>
-    </div>
+    <ScrollTable
+      label="Tokens that were given out"
+      headings={[
+        "Name",
+        "Kind",
+        "Role",
+        "For",
+        "Last used",
+        "State",
+        <span key="actions" class="unseen">
+          What can be done
+        </span>
+      ]}
+    >
+      {sorted.map((token) => (
+        <Row key={token.id} token={token} {...handlers} />
+      ))}
+    </ScrollTable>
   )
 }
 
