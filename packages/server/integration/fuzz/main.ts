@@ -4,20 +4,13 @@
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
-import { Console, Effect, Option, Random, Runtime, Schema } from "effect"
+import { Console, Effect, Option } from "effect"
 import { Command, Flag } from "effect/cli"
+import { RunFailed, seedFlag, seedOf } from "../LongRun.ts"
 import { areas, fuzz } from "./Fuzz.ts"
 
-class FuzzFailed extends Schema.TaggedError<FuzzFailed>("FuzzFailed")("FuzzFailed", {}) {
-  override readonly [Runtime.errorExitCode] = 1
-  override readonly [Runtime.errorReported] = false
-}
-
 const flags = {
-  seed: Flag.String("seed").pipe(
-    Flag.withDescription("Decides every input; a random one if not given"),
-    Flag.optional
-  ),
+  seed: seedFlag("Decides every input"),
   requests: Flag.Int("requests").pipe(
     Flag.withDescription(
       "Inputs at the service; a tenth as many calls and files are added. 100000 if not given"
@@ -65,7 +58,7 @@ const command = Command.make(
   "fuzz",
   flags,
   Effect.fnUntraced(function* ({ failures, only, requests, rounds, seed }) {
-    const chosen = Option.isSome(seed) ? seed.value : String(yield* Random.nextIntBetween(1, 1_000_000_000))
+    const chosen = yield* seedOf(seed)
     yield* Console.log(`Seed: ${chosen}`)
     const started = performance.now()
     const { findings, summary } = yield* Effect.promise(() =>
@@ -90,7 +83,7 @@ const command = Command.make(
         ? `Nothing was found in ${seconds} seconds. Seed: ${chosen}`
         : `${findings.length} found in ${seconds} seconds; the inputs of the first are in ${failures}. Seed: ${chosen}`
     )
-    if (findings.length > 0) return yield* new FuzzFailed()
+    if (findings.length > 0) return yield* new RunFailed()
   })
 ).pipe(Command.withDescription("Throws hostile input at Muster and looks whether it stays what it is."))
 

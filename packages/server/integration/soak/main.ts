@@ -3,16 +3,12 @@
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
-import { Console, Duration, Effect, FileSystem, Option, Random, Runtime, Schema } from "effect"
+import { Console, Duration, Effect, FileSystem, Option, Schema } from "effect"
 import { Command, Flag } from "effect/cli"
+import { RunFailed, seedFlag, seedOf } from "../LongRun.ts"
 import { drawSoak } from "./Picture.ts"
 import { isFine, progressLine, report } from "./Report.ts"
 import { clientLayer, type Progress, soak } from "./Soak.ts"
-
-class SoakFailed extends Schema.TaggedError<SoakFailed>("SoakFailed")("SoakFailed", {}) {
-  override readonly [Runtime.errorExitCode] = 1
-  override readonly [Runtime.errorReported] = false
-}
 
 const positive = Schema.Finite.check(Schema.isGreaterThan(0, { expected: "a number above 0" }))
 
@@ -34,10 +30,7 @@ const flags = {
     Flag.withDescription("The store to run over; sqlite if not given"),
     Flag.withDefault("sqlite" as const)
   ),
-  seed: Flag.String("seed").pipe(
-    Flag.withDescription("Decides what is done and what goes wrong; a random one if not given"),
-    Flag.optional
-  ),
+  seed: seedFlag("Decides what is done and what goes wrong"),
   picture: Flag.String("picture").pipe(
     Flag.withMetavar("FILE"),
     Flag.withDescription("Draws the run into this file, as SVG"),
@@ -69,7 +62,7 @@ const command = Command.make(
   Effect.fnUntraced(function* ({ clients, minutes, picture, seed, store, workers }) {
     const outcome = yield* soak(
       {
-        seed: Option.getOrElse(seed, () => "") || String(yield* Random.nextIntBetween(1, 1_000_000_000)),
+        seed: yield* seedOf(seed),
         duration: Duration.minutes(minutes),
         store,
         workers,
@@ -86,7 +79,7 @@ const command = Command.make(
       const files = yield* FileSystem.FileSystem
       yield* files.writeFileString(picture.value, drawSoak(outcome.samples))
     }
-    if (!isFine(outcome)) return yield* new SoakFailed()
+    if (!isFine(outcome)) return yield* new RunFailed()
   }, Effect.scoped)
 ).pipe(
   Command.withDescription(

@@ -3,22 +3,15 @@
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
-import { Console, Duration, Effect, Option, Random, Runtime, Schema } from "effect"
+import { Console, Duration, Effect } from "effect"
 import { Command, Flag } from "effect/cli"
+import { RunFailed, seedFlag, seedOf } from "../LongRun.ts"
 import { isFine, report } from "./Report.ts"
 import { clientLayer, torture } from "./Torture.ts"
 import { storeKinds } from "./TortureStore.ts"
 
-class TortureFailed extends Schema.TaggedError<TortureFailed>("TortureFailed")("TortureFailed", {}) {
-  override readonly [Runtime.errorExitCode] = 1
-  override readonly [Runtime.errorReported] = false
-}
-
 const flags = {
-  seed: Flag.String("seed").pipe(
-    Flag.withDescription("Decides what is done and what goes wrong; a random one if not given"),
-    Flag.optional
-  ),
+  seed: seedFlag("Decides what is done and what goes wrong"),
   kills: Flag.Int("kills").pipe(
     Flag.withDescription("How often the service is killed; 200 if not given"),
     Flag.withDefault(200)
@@ -48,7 +41,7 @@ const command = Command.make(
   flags,
   Effect.fnUntraced(function* ({ connections, kills, seed, settle, store, workers }) {
     const settings = {
-      seed: Option.getOrElse(seed, () => ""),
+      seed: yield* seedOf(seed),
       kills,
       workers,
       connections,
@@ -56,11 +49,10 @@ const command = Command.make(
       pause: 40,
       settleWithin: Duration.seconds(settle)
     }
-    if (settings.seed === "") settings.seed = String(yield* Random.nextIntBetween(1, 1_000_000_000))
     yield* Console.log(`Seed: ${settings.seed}`)
     const outcome = yield* torture(settings, (line) => Console.log(line))
     for (const line of yield* report(outcome)) yield* Console.log(line)
-    if (!isFine(outcome)) return yield* new TortureFailed()
+    if (!isFine(outcome)) return yield* new RunFailed()
   }, Effect.scoped)
 ).pipe(Command.withDescription("Kills, pauses and deceives the service, and looks whether anything is lost."))
 
