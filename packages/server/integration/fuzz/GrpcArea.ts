@@ -40,16 +40,7 @@ export class GrpcArea {
   }
 
   async round(from: number, to: number, progress: (done: number) => void): Promise<void> {
-    let next = from
-    let done = from
-    const work = async () => {
-      while (next < to && this.target.isRunning) {
-        const number = next++
-        await this.one(number)
-        progress(++done)
-      }
-    }
-    await Promise.all(Array.from({ length: atOnce }, work))
+    await this.target.fire({ from, to }, atOnce, (number) => this.one(number), progress)
     this.inputs += to - from
     this.complaints(to - 1)
     if (!this.target.isRunning) return

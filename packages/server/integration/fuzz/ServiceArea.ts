@@ -92,16 +92,8 @@ export class ServiceArea {
   /** The inputs from number `from` to before `to`, then {@link settle}. */
   async round(from: number, to: number, progress: (done: number) => void): Promise<void> {
     const { area } = this
-    let next = from
-    let done = from
-    const work = async () => {
-      while (next < to && this.target.isRunning) {
-        const number = next++
-        await (area === "http" ? this.http(number) : this.socket(number))
-        progress(++done)
-      }
-    }
-    await Promise.all(Array.from({ length: atOnce }, work))
+    const one = (number: number) => (area === "http" ? this.http(number) : this.socket(number))
+    await this.target.fire({ from, to }, atOnce, one, progress)
     this.inputs += to - from
     await this.settle(area, to - 1)
   }

@@ -73,6 +73,24 @@ export class Target {
     return this.child.exitCode === null && this.child.signalCode === null
   }
 
+  /** Throws the inputs from number `from` to before `to` at it, `atOnce` at the same time, as long as it runs. */
+  async fire(
+    { from, to }: { readonly from: number; readonly to: number },
+    atOnce: number,
+    one: (number: number) => Promise<void>,
+    progress: (done: number) => void
+  ): Promise<void> {
+    let next = from
+    let done = from
+    const work = async () => {
+      while (next < to && this.isRunning) {
+        await one(next++)
+        progress(++done)
+      }
+    }
+    await Promise.all(Array.from({ length: atOnce }, work))
+  }
+
   /** After everything that can be given back was given back. */
   async usage(): Promise<Usage> {
     const heap = await this.inspector?.usedHeap()
