@@ -75,24 +75,25 @@ export const AuthenticationLive = Layer.effect(
           return yield* forbidden(`This needs more than the role ${actor.role}.`)
         }
         const services = Context.make(Caller, caller).pipe(Context.add(CurrentActor, actor))
-        return withStream(yield* Effect.provideContext(handler, services), services)
+        return yield* Effect.provideContext(Effect.flatMap(handler, withContext), services)
       })
     )
   })
 )
 
-/** A stream goes on when its handler has ended; it, too, is the caller's. */
-const withStream = (
-  response: HttpServerResponse.HttpServerResponse,
-  services: Context.Context<never>
-): HttpServerResponse.HttpServerResponse => {
+/** A stream goes on when its handler has ended; it, too, is the caller's, and part of the caller's trace. */
+const withContext = (response: HttpServerResponse.HttpServerResponse) => {
   const { body } = response
   return body._tag === "Stream"
-    ? HttpServerResponse.setBody(
-        response,
-        HttpBody.stream(Stream.provideContext(body.stream, services), body.contentType, body.contentLength)
+    ? Effect.contextWith((context: Context.Context<never>) =>
+        Effect.succeed(
+          HttpServerResponse.setBody(
+            response,
+            HttpBody.stream(Stream.provideContext(body.stream, context), body.contentType, body.contentLength)
+          )
+        )
       )
-    : response
+    : Effect.succeed(response)
 }
 
 const unauthenticated = (detail: string) => Effect.fail(new Unauthenticated({ detail }))
