@@ -47,7 +47,7 @@ const delayBounds: ReadonlyArray<readonly [share: number, seconds: number]> = [
   [0.99, 1]
 ]
 /** A service with a few hundred workers, and their store, whose history is kept for a minute. */
-const largestResidentMebibytes = 512
+const largestResidentMebibytes = 768
 const largestStoreMebibytes = 64
 
 const secondHalf = (samples: ReadonlyArray<Sample>): ReadonlyArray<Sample> => {
