@@ -7,6 +7,7 @@ import type { Actor } from "./Actor.ts"
 import { AuditEntries, type AuditEntry } from "./Audit.ts"
 import type { FleetRules } from "./FleetRules.ts"
 import type { Decision, Found, Note, TimelineSegment } from "./FleetStore.ts"
+import { isInEpoch } from "./Sharing.ts"
 import { type TimelineItem, timelineLength } from "./Timeline.ts"
 import type { TraceOrigin } from "../TraceOrigin.ts"
 import { isUnfinished, type WorkerRecord } from "./WorkerRecord.ts"
@@ -70,9 +71,17 @@ export class Draft {
     return this.unfinished * 2 >= this.rules.maxUnfinished
   }
 
-  /** Larger than every generation that this worker has had. */
+  /** Larger than every generation that this worker has had, in this life or in one that was forgotten. */
   nextGeneration(record: WorkerRecord): number {
-    return this.context.nextGeneration(this.now, record.generation)
+    return this.context.nextGeneration(
+      this.now,
+      Math.max(record.generation, this.found.forgottenGeneration, this.forgottenGeneration ?? 0)
+    )
+  }
+
+  /** Whether a worker is still in the hands in which it was in this epoch. */
+  isInEpoch(id: WorkerId, epoch: number): boolean {
+    return isInEpoch(this.found.epochs, id, epoch)
   }
 
   /** Workers were forgotten elsewhere with generations up to this one. */

@@ -20,6 +20,7 @@ import { FleetStore, type ScannedWorker, type StoreUnavailable } from "./FleetSt
 import type { GroupCommit } from "./GroupCommit.ts"
 import { HeldIds } from "./HeldIds.ts"
 import { rankOf } from "./Priority.ts"
+import type { Share } from "./Sharing.ts"
 import { isUnfinished, type WorkerRecord } from "./WorkerRecord.ts"
 
 /** What a comparison found. Times are milliseconds since 1970. */
@@ -39,7 +40,8 @@ export interface DriftReport {
 }
 
 export interface Drift {
-  readonly latest: () => DriftReport | undefined
+  /** What the latest comparison found, whichever process made it. */
+  readonly latest: Effect.Effect<DriftReport | undefined, StoreUnavailable>
   /** Compares as soon as it may. */
   readonly request: () => void
 }
@@ -54,7 +56,8 @@ const soon = Duration.minutes(1)
 export const makeDrift = Effect.fnUntraced(function* (
   options: FleetOptions,
   counts: FleetCounts,
-  groupCommit: Pick<GroupCommit, "commit">
+  groupCommit: Pick<GroupCommit, "commit">,
+  share: Share
 ) {
   const scheduler = yield* SchedulerPort
   const { list } = scheduler
@@ -63,7 +66,14 @@ export const makeDrift = Effect.fnUntraced(function* (
   const context = yield* Effect.context()
   const asked = Latch.makeUnsafe(true)
   let latest: DriftReport | undefined
-  const drift: Drift = { latest: () => latest, request: () => asked.openUnsafe() }
+  const drift: Drift = {
+    latest: Effect.suspend(() =>
+      share.leads
+        ? Effect.succeed(latest)
+        : groupCommit.commit({ workerIds: [], keys: [reportKey], apply: recallReport })
+    ),
+    request: () => asked.openUnsafe()
+  }
   if (list === undefined || !Duration.isFinite(options.driftInterval)) return drift
 
   // A list that stops coming would otherwise be waited for as long as the process lives.
@@ -79,16 +89,33 @@ export const makeDrift = Effect.fnUntraced(function* (
     const interval = isDone ? options.driftInterval : Duration.min(options.driftInterval, soon)
     yield* Effect.timeoutOption(asked.await, Duration.times(interval, jitter))
     asked.closeUnsafe()
+    if (!share.leads) return yield* Effect.sleep(pause)
     // It has said that it has no list; whether it has one by now is asked when its adapter forgets that.
     if (latest !== undefined && !scheduler.capabilities.has("list")) return yield* Effect.sleep(pause)
     latest = yield* compare
     count(latest, context)
     yield* tell(latest)
+    if (share.isShared) yield* Effect.ignore(groupCommit.commit(rememberReport(latest)))
     yield* Effect.sleep(pause)
   })
   yield* Effect.forkScoped(Effect.forever(round))
   return drift
 })
+
+/** Where those that share the fleet find what was found. */
+const reportKey = "drift"
+
+const rememberReport = (report: DriftReport) => ({
+  workerIds: [],
+  apply: (draft: Draft) => draft.remember(reportKey, JSON.stringify(report))
+})
+
+const recallReport = (draft: Draft): DriftReport | undefined => {
+  const json = draft.note(reportKey)
+  if (json === undefined) return undefined
+  const report: DriftReport = JSON.parse(json)
+  return report
+}
 
 const count = ({ error, ghosts, lost, unknown }: DriftReport, context: Context.Context<never>): void => {
   driftComparisons.at({ result: error === undefined ? "success" : "failure" }).updateUnsafe(1, context)

@@ -38,6 +38,7 @@ import {
 import { makeGroupCommit } from "./GroupCommit.ts"
 import { type Lease, Leases } from "./Leases.ts"
 import { measuredStoreLayer } from "./MeasuredStore.ts"
+import { Neighbours } from "./Neighbours.ts"
 import { Observers } from "./Observers.ts"
 import { type Accepted, KeyReused, type Once, recall, remember } from "./Once.ts"
 import { showOldestUnfinished } from "./OldestUnfinished.ts"
@@ -47,6 +48,7 @@ import type { Priority } from "./Priority.ts"
 import { makeReconciler } from "./Reconciler.ts"
 import { restore, type RestoredWorker } from "./Restoration.ts"
 import { retain } from "./Retention.ts"
+import { FleetSharing, Share } from "./Sharing.ts"
 import { StoreTrouble } from "./StoreTrouble.ts"
 import { type TimelineItem, timelineLength } from "./Timeline.ts"
 import { untiring } from "./Untiring.ts"
@@ -241,7 +243,7 @@ export class Fleet extends Context.Service<
     /** Of each priority with unfinished changes, since when the oldest of them is unfinished. */
     readonly oldestUnfinished: Effect.Effect<ReadonlyMap<Priority, number>, StoreUnavailable>
     /** What the latest comparison with the scheduler found. */
-    readonly drift: Effect.Effect<Option.Option<DriftReport>>
+    readonly drift: Effect.Effect<Option.Option<DriftReport>, StoreUnavailable>
     /** Why the store does not take changes at the moment, if it does not. */
     readonly storeTrouble: Effect.Effect<Option.Option<StoreUnavailable>>
     /** Waits until everything that can be tried now has been tried. */
@@ -262,6 +264,9 @@ export class Fleet extends Context.Service<
   static readonly layer = Fleet.layerWith({})
 }
 
+/** How often a fleet that is shared looks for what the others have changed, beside being told. */
+const followInterval = Duration.seconds(1)
+
 const make = Effect.fnUntraced(function* (
   options: FleetOptions
 ): Effect.fn.Return<Fleet["Service"], StoreUnavailable, FleetStore | SchedulerPort | Scope.Scope> {
@@ -276,7 +281,9 @@ const make = Effect.fnUntraced(function* (
   const events = new PhaseEvents(store)
   const room = Latch.makeUnsafe(true)
   const trouble = new StoreTrouble()
-  let lastGeneration = overview.forgottenGeneration
+  const sharing = yield* FleetSharing
+  const share = new Share(sharing)
+  let lastGeneration = 0
 
   const draftContext = (now: number) => ({
     now,
@@ -300,10 +307,10 @@ const make = Effect.fnUntraced(function* (
     reconciler.onCommit(changed)
     events.notify()
     for (const { after } of changed) observers.notify(after)
+    neighbours.committed(changed)
   }
   const recover = Effect.map(store.overview, (overview) => {
     counts.reset(overview)
-    lastGeneration = Math.max(lastGeneration, overview.forgottenGeneration)
     onCount()
     reconciler.expectMore()
     events.notify()
@@ -324,11 +331,25 @@ const make = Effect.fnUntraced(function* (
     store,
     groupCommit,
     isStoreFine: () => Option.isNone(trouble.current),
+    share,
     now: yield* Clock.currentTimeMillis
   })
-  const drift = yield* makeDrift(options, counts, groupCommit)
-  const reconciler = yield* makeReconciler(options, groupCommit, new OutageWatch(drift.request))
+  const drift = yield* makeDrift(options, counts, groupCommit, share)
+  const reconciler = yield* makeReconciler(options, groupCommit, new OutageWatch(drift.request), share)
   const { flights } = reconciler
+  const neighbours = new Neighbours({ share, store, reconciler, observers, events, leases, drift })
+  if (sharing !== undefined) {
+    sharing.onLeaving(reconciler.left)
+    yield* Effect.forkScoped(Stream.runForEach(sharing.news, (news) => neighbours.heard(news)))
+    // What nobody told, and how many workers there are by now.
+    const look = Effect.onExit(groupCommit.between(recover), (exit) => Effect.sync(() => trouble.note(exit)))
+    yield* Effect.forkScoped(
+      untiring(
+        "following the others",
+        Effect.forever(Effect.andThen(Effect.sleep(followInterval), Effect.ignore(look)))
+      )
+    )
+  }
   if (scheduler.reconnections !== undefined) {
     const compare = Effect.sync(drift.request)
     yield* Effect.forkScoped(Stream.runForEach(scheduler.reconnections, () => compare))
@@ -336,7 +357,9 @@ const make = Effect.fnUntraced(function* (
   yield* observe(storeWritable.at({}), () => (Option.isNone(trouble.current) ? 1 : 0))
   yield* showOldestUnfinished(counts)
   yield* Effect.forkScoped(untiring("keeping leases", leases.keep))
-  yield* Effect.forkScoped(untiring("removing what is old", retain(options, counts, groupCommit, recover)))
+  yield* Effect.forkScoped(
+    untiring("removing what is old", retain(options, counts, groupCommit, recover, share))
+  )
   // What is still in memory when the fleet is closed is written before the store is.
   yield* Effect.addFinalizer(() => Effect.ignore(leases.writeRenewals))
   // The transaction after the probe finds out what those that failed have come to.
@@ -418,10 +441,7 @@ const make = Effect.fnUntraced(function* (
   const raiseForgotten = (generation: number) =>
     commit({
       workerIds: [],
-      apply: (draft) => {
-        lastGeneration = Math.max(lastGeneration, generation)
-        draft.raiseForgotten(generation)
-      }
+      apply: (draft) => draft.raiseForgotten(generation)
     })
 
   const decideDeadLetter = (action: WorkerAction, decide: DecideDeadLetter) => (workerId: WorkerId) =>
@@ -591,7 +611,7 @@ const make = Effect.fnUntraced(function* (
     latestEvent: Effect.map(store.overview, ({ sequence }) => ({ sequence, index: Infinity })),
     kinds: store.kinds,
     oldestUnfinished: store.oldestUnfinished,
-    drift: Effect.sync(() => Option.fromUndefinedOr(drift.latest())),
+    drift: Effect.map(drift.latest, Option.fromUndefinedOr),
     storeTrouble: Effect.sync(() => trouble.current),
     drained: reconciler.drained,
     quiesced: reconciler.quiesced

@@ -3,16 +3,20 @@
  * are wanted now instead of those that the call began with, and keeps count.
  */
 import { Context, Effect, Exit, Layer, Option, Tracer } from "effect"
-import { type SchedulerError, SchedulerRejected } from "../SchedulerError.ts"
+import { type SchedulerError, SchedulerRejected, SchedulerUnavailable } from "../SchedulerError.ts"
 import { type HeldWorker, SchedulerPort } from "../SchedulerPort.ts"
 import { WorkerLookup, WorkerRegistration } from "../WorkerRegistration.ts"
 import type { WorkerId } from "../WorkerId.ts"
 import { attemptFailure, wasNotSent } from "./CallFailure.ts"
 import type { Flight } from "./Flight.ts"
 import type { CallName } from "./Timeline.ts"
+import type { Share } from "./Sharing.ts"
 import { isTraced, spanOf } from "../TraceOrigin.ts"
 
-export const makeFleetRegistration = Effect.fnUntraced(function* (flights: ReadonlyMap<WorkerId, Flight>) {
+export const makeFleetRegistration = Effect.fnUntraced(function* (
+  flights: ReadonlyMap<WorkerId, Flight>,
+  share: Share
+) {
   const scheduler = yield* SchedulerPort
   const { get } = scheduler
   const port = SchedulerPort.make({
@@ -21,11 +25,11 @@ export const makeFleetRegistration = Effect.fnUntraced(function* (flights: Reado
       ? undefined
       : { get: (workerId: WorkerId) => verify(flights.get(workerId), get(workerId)) }),
     register: (worker) =>
-      attempt(flights.get(worker.id), "register", (flight, generation) =>
+      attempt(share, flights.get(worker.id), "register", (flight, generation) =>
         scheduler.register(flight.record.stored?.worker ?? worker, { generation })
       ),
     unregister: (workerId) =>
-      attempt(flights.get(workerId), "unregister", (_, generation) =>
+      attempt(share, flights.get(workerId), "unregister", (_, generation) =>
         scheduler.unregister(workerId, { generation })
       )
   })
@@ -39,9 +43,15 @@ export const makeFleetRegistration = Effect.fnUntraced(function* (flights: Reado
   return Context.get(yield* Layer.build(layer), WorkerRegistration)
 })
 
+const inOtherHands = new SchedulerUnavailable({
+  message: "another process looks after this worker now, or may do so",
+  notSent: true
+})
+
 const desiredBy = { register: "registered", unregister: "unregistered" } as const
 
 const attempt = (
+  share: Share,
   flight: Flight | undefined,
   call: "register" | "unregister",
   send: (flight: Flight, generation: number) => Effect.Effect<void, SchedulerError>
@@ -51,6 +61,8 @@ const attempt = (
       const held = flight?.record.generation ?? 0
       return Effect.fail(SchedulerRejected.olderGeneration({ given: 0, held }))
     }
+    // Nobody may come between this and the call.
+    if (!share.mayCall(flight.record.id, flight.epoch)) return Effect.fail(inOtherHands)
     const { attempt, generation } = flight.send()
     return Effect.onExit(
       inTrace(

@@ -26,12 +26,18 @@ export class StoreUnavailable extends Schema.TaggedError<StoreUnavailable>("@mus
 export interface ReadSet {
   readonly workerIds: ReadonlyArray<WorkerId>
   readonly keys: ReadonlyArray<string>
+  /** The epochs of these partitions are read, too; see {@link Sharing}. */
+  readonly partitions?: ReadonlyArray<number> | undefined
 }
 
 /** What was found of it; what is not known is absent. */
 export interface Found {
   readonly records: ReadonlyMap<WorkerId, WorkerRecord>
   readonly notes: ReadonlyMap<string, string>
+  /** Of the partitions that were asked for; a store that only one process can use has none. */
+  readonly epochs: ReadonlyMap<number, number>
+  /** The largest generation among the workers that were forgotten; new ones stay above it. */
+  readonly forgottenGeneration: number
 }
 
 /** What is remembered under a key, so that the same request twice is one. */
@@ -192,14 +198,28 @@ export class FleetStore extends Context.Service<
       filter: ListFilter,
       window: BrowseWindow
     ) => Effect.Effect<RecordWindow, StoreUnavailable>
-    /** Of each lane, the at most `limit` workers that have been due the longest at `now`. */
-    readonly due: (now: number, limit: number) => Effect.Effect<ReadonlyArray<DueWorker>, StoreUnavailable>
+    /**
+     * Of each lane, the at most `limit` workers that have been due the longest at `now`. Here and below, `partitions`
+     * narrows it to the workers of these; a store that only one process can use need not be able to.
+     */
+    readonly due: (
+      now: number,
+      limit: number,
+      partitions?: ReadonlyArray<number>
+    ) => Effect.Effect<ReadonlyArray<DueWorker>, StoreUnavailable>
     /** When the first worker becomes due after `now`, if any does. */
-    readonly nextDueAt: (now: number) => Effect.Effect<number | undefined, StoreUnavailable>
+    readonly nextDueAt: (
+      now: number,
+      partitions?: ReadonlyArray<number>
+    ) => Effect.Effect<number | undefined, StoreUnavailable>
     /** Of each priority with unfinished changes, since when the oldest of them is unfinished. */
     readonly oldestUnfinished: Effect.Effect<ReadonlyMap<Priority, number>, StoreUnavailable>
     /** At most `limit` workers whose lease ended at `now` or before, the longest ago first. */
-    readonly expired: (now: number, limit: number) => Effect.Effect<ReadonlyArray<WorkerId>, StoreUnavailable>
+    readonly expired: (
+      now: number,
+      limit: number,
+      partitions?: ReadonlyArray<number>
+    ) => Effect.Effect<ReadonlyArray<WorkerId>, StoreUnavailable>
     /** The at most `limit` workers with the next greater ids (`undefined`: the first), by id. */
     readonly scan: (
       after: WorkerId | undefined,

@@ -14,6 +14,8 @@ export class Flight {
   readonly task: Task | undefined
   readonly trace: TraceOrigin | undefined
   readonly begunAt: number
+  /** Of the worker's partition, when the calls were begun. */
+  readonly epoch: number
   /** The worker's record as it is in the store. */
   record: WorkerRecord
   /** What there is to tell is on its way to the store. */
@@ -29,8 +31,9 @@ export class Flight {
   private lastError: Failure | undefined
   private untold: Array<TimelineItem> = []
 
-  constructor(record: WorkerRecord, now: number) {
+  constructor(record: WorkerRecord, epoch: number, now: number) {
     this.record = record
+    this.epoch = epoch
     this.desired = record.desired
     this.task = record.task
     this.trace = record.trace

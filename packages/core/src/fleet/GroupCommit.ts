@@ -11,6 +11,7 @@ import type { WorkerId } from "../WorkerId.ts"
 import { CurrentActor } from "./Actor.ts"
 import { type ChangedRecord, Draft, type DraftContext } from "./Draft.ts"
 import { FleetStore, StoreUnavailable } from "./FleetStore.ts"
+import { partitionOf } from "./Partition.ts"
 import { traceOriginOf } from "../TraceOrigin.ts"
 import { untiring } from "./Untiring.ts"
 
@@ -18,6 +19,8 @@ import { untiring } from "./Untiring.ts"
 export interface Command<A> {
   readonly workerIds: ReadonlyArray<WorkerId>
   readonly keys?: ReadonlyArray<string> | undefined
+  /** It looks at the epochs of its workers' partitions. */
+  readonly readsEpochs?: boolean | undefined
   readonly apply: (draft: Draft) => A
   /** Told that the step was committed, before anybody else is. */
   readonly onCommitted?: (() => void) | undefined
@@ -44,6 +47,7 @@ export interface GroupCommit {
 interface Waiting {
   readonly workerIds: ReadonlyArray<WorkerId>
   readonly keys: ReadonlyArray<string>
+  readonly readsEpochs: boolean
   /** Takes the step on this draft. */
   readonly apply: (draft: Draft) => void
   readonly onCommitted: (() => void) | undefined
@@ -87,7 +91,9 @@ export const makeGroupCommit = Effect.fnUntraced(function* (
     const now = yield* Clock.currentTimeMillis
     const workerIds = unique(group.map((command) => command.workerIds))
     const keys = unique(group.map((command) => command.keys))
-    const changed = yield* store.modify({ workerIds, keys }, (found) => {
+    const fenced = group.flatMap((command) => (command.readsEpochs ? command.workerIds : []))
+    const partitions = Array.from(new Set(fenced.map(partitionOf)))
+    const changed = yield* store.modify({ workerIds, keys, partitions }, (found) => {
       const draft = new Draft(found, options.context(now))
       for (const command of group) command.apply(draft)
       return draft.decision(draft.changed)
@@ -126,6 +132,7 @@ export const makeGroupCommit = Effect.fnUntraced(function* (
           waiting.push({
             workerIds: command.workerIds,
             keys: command.keys ?? [],
+            readsEpochs: command.readsEpochs ?? false,
             apply: (draft) => {
               draft.trace = trace
               draft.actor = actor

@@ -50,7 +50,7 @@ export class HeldIds {
   }
 }
 
-const mix = (hash: number): number => {
+export const mix = (hash: number): number => {
   let mixed = hash ^ (hash >>> 16)
   mixed = Math.imul(mixed, 0x7feb352d)
   mixed ^= mixed >>> 15

@@ -17,6 +17,7 @@ import type { FleetOptions } from "./FleetOptions.ts"
 import type { FleetStore, StoreUnavailable } from "./FleetStore.ts"
 import type { GroupCommit } from "./GroupCommit.ts"
 import { inMillis } from "../Text.ts"
+import type { Share } from "./Sharing.ts"
 import type { WorkerRecord } from "./WorkerRecord.ts"
 
 /** How long a worker may stay silent from now on. */
@@ -48,6 +49,7 @@ export class Leases {
   private readonly renewals = new Map<WorkerId, Renewal>()
   private readonly needed = Latch.makeUnsafe(false)
   private readonly isStoreFine: () => boolean
+  private readonly share: Share
   /** Since when heartbeats could arrive without a break. */
   private servingSince: number
   /** When that was looked at last. */
@@ -59,6 +61,7 @@ export class Leases {
     readonly store: FleetStore["Service"]
     readonly groupCommit: Pick<GroupCommit, "commit">
     readonly isStoreFine: () => boolean
+    readonly share: Share
     readonly now: number
   }) {
     this.options = dependencies.options
@@ -66,6 +69,7 @@ export class Leases {
     this.store = dependencies.store
     this.groupCommit = dependencies.groupCommit
     this.isStoreFine = dependencies.isStoreFine
+    this.share = dependencies.share
     this.servingSince = dependencies.now
     this.lookedAt = dependencies.now
     this.noteNeed()
@@ -84,6 +88,11 @@ export class Leases {
     const expiresAt = now + term
     this.renewals.set(id, { leaseTtl, until: expiresAt })
     return { ttl: Duration.millis(term), expiresAt }
+  }
+
+  /** Heartbeats may have been lost with the process that took them. */
+  lost(now: number): void {
+    this.servingSince = now
   }
 
   /** A heartbeat could not be taken. */
@@ -150,14 +159,15 @@ export class Leases {
       while (this.isStoreFine()) {
         yield* this.attend
         const now = yield* Clock.currentTimeMillis
-        const workerIds = yield* this.store.expired(now - grace, atOnce)
+        const workerIds = yield* this.store.expired(now - grace, atOnce, this.share.partitions)
         if (workerIds.length === 0) return
         const ends = yield* this.groupCommit.commit({
           workerIds,
+          readsEpochs: this.share.isShared,
           apply: (draft) => workerIds.map((id) => this.end(draft, draft.record(id), draft.now - grace))
         })
         yield* Metric.update(expired, ends.filter((end) => end === "ended").length)
-        if (ends.includes("no room")) return
+        if (ends.includes("no room") || ends.includes("not ours")) return
       }
     })
   }
@@ -166,9 +176,11 @@ export class Leases {
     draft: Draft,
     record: WorkerRecord | undefined,
     before: number
-  ): "ended" | "goes on" | "no room" {
+  ): "ended" | "goes on" | "not ours" | "no room" {
     const { leaseExpiresAt, leaseTtl } = record ?? {}
     if (record === undefined || leaseTtl === undefined || leaseExpiresAt === undefined) return "goes on"
+    const epoch = this.share.epochOf(record.id)
+    if (epoch === undefined || !draft.isInEpoch(record.id, epoch)) return "not ours"
     const renewal = this.renewals.get(record.id)
     const renewedUntil = renewal?.leaseTtl === leaseTtl ? renewal.until : 0
     const renewed = Math.max(renewedUntil, this.servingSince + this.term(leaseTtl))

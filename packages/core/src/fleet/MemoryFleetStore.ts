@@ -22,6 +22,7 @@ import {
   type TimelineSegment,
   type WorkerKind
 } from "./FleetStore.ts"
+import { partitionOf } from "./Partition.ts"
 import { PageBudget } from "./PageBudget.ts"
 import type { Phase } from "./Phase.ts"
 import { Priority } from "./Priority.ts"
@@ -44,10 +45,10 @@ const serve = (contents: Contents): FleetStore["Service"] => ({
   get: (workerIds) => Effect.sync(() => Array.from(contents.find({ workerIds, keys: [] }).records.values())),
   list: (filter, limit, after) => Effect.sync(() => contents.list(filter, limit, after)),
   browse: (filter, window) => Effect.sync(() => contents.browse(filter, window)),
-  due: (now, limit) => Effect.sync(() => contents.due(now, limit)),
-  nextDueAt: (now) => Effect.sync(() => contents.nextDueAt(now)),
+  due: (now, limit, partitions) => Effect.sync(() => contents.due(now, limit, partitions)),
+  nextDueAt: (now, partitions) => Effect.sync(() => contents.nextDueAt(now, partitions)),
   oldestUnfinished: Effect.sync(() => contents.oldestUnfinished()),
-  expired: (now, limit) => Effect.sync(() => contents.expired(now, limit)),
+  expired: (now, limit, partitions) => Effect.sync(() => contents.expired(now, limit, partitions)),
   scan: (after, limit) => Effect.sync(() => contents.scan(after, limit)),
   timeline: (workerId) => Effect.sync(() => contents.timeline(workerId)),
   segments: (after, limit) => Effect.sync(() => contents.segments(after, limit)),
@@ -118,7 +119,7 @@ class Contents {
       const note = this.notes.get(key)
       if (note !== undefined) notes.set(key, note.value)
     }
-    return { records, notes }
+    return { records, notes, epochs: noEpochs, forgottenGeneration: this.forgottenGeneration }
   }
 
   commit({ forgottenGeneration = 0, notes, records, segments, trims }: Decision<unknown>): void {
@@ -251,25 +252,29 @@ class Contents {
     return total
   }
 
-  due(now: number, limit: number): ReadonlyArray<DueWorker> {
+  due(now: number, limit: number, partitions?: ReadonlyArray<number>): ReadonlyArray<DueWorker> {
+    const isDue = ({ record }: Entry) => isAtMost(record.dueAt, now)
     return this.dueLanes.flatMap((lane) =>
-      lane
-        .takeWhile(limit, ({ record }) => isAtMost(record.dueAt, now))
-        .map(({ record: { desired, dueAt = now, id, priority, task } }) => ({
+      taken(lane, limit, isDue, partitions).map(
+        ({ record: { desired, dueAt = now, id, priority, task } }) => ({
           id,
           desired,
           priority,
           task,
           dueAt
-        }))
+        })
+      )
     )
   }
 
-  nextDueAt(now: number): number | undefined {
+  nextDueAt(now: number, partitions?: ReadonlyArray<number>): number | undefined {
     let earliest: number | undefined
     for (const lane of this.dueLanes) {
-      const first = lane.from(({ record }) => isAtMost(record.dueAt, now)).next().value?.record.dueAt
-      if (first !== undefined) earliest = Math.min(first, earliest ?? first)
+      for (const { record } of lane.from(({ record }) => isAtMost(record.dueAt, now))) {
+        if (!isIn(record.id, partitions)) continue
+        if (record.dueAt !== undefined) earliest = Math.min(record.dueAt, earliest ?? record.dueAt)
+        break
+      }
     }
     return earliest
   }
@@ -283,10 +288,9 @@ class Contents {
     return oldest
   }
 
-  expired(now: number, limit: number): ReadonlyArray<WorkerId> {
-    return this.leases
-      .takeWhile(limit, ({ record }) => isAtMost(record.leaseExpiresAt, now))
-      .map(({ record }) => record.id)
+  expired(now: number, limit: number, partitions?: ReadonlyArray<number>): ReadonlyArray<WorkerId> {
+    const hasExpired = ({ record }: Entry) => isAtMost(record.leaseExpiresAt, now)
+    return taken(this.leases, limit, hasExpired, partitions).map(({ record }) => record.id)
   }
 
   scan(after: WorkerId | undefined, limit: number): ReadonlyArray<WorkerRecord> {
@@ -355,6 +359,27 @@ class Contents {
     for (const { key } of old) this.removeNote(key)
     return old.length
   }
+}
+
+const noEpochs: ReadonlyMap<number, number> = new Map()
+
+const isIn = (id: WorkerId, partitions: ReadonlyArray<number> | undefined): boolean =>
+  partitions === undefined || partitions.includes(partitionOf(id))
+
+/** The first `limit` of these partitions, as long as the condition holds. */
+const taken = (
+  entries: SortedValues<Entry>,
+  limit: number,
+  holds: (entry: Entry) => boolean,
+  partitions: ReadonlyArray<number> | undefined
+): ReadonlyArray<Entry> => {
+  if (partitions === undefined) return entries.takeWhile(limit, holds)
+  const found: Array<Entry> = []
+  for (const entry of entries.from(() => false)) {
+    if (found.length >= limit || !holds(entry)) break
+    if (isIn(entry.record.id, partitions)) found.push(entry)
+  }
+  return found
 }
 
 /** Keeps how many there are of each kind; none has no entry. */

@@ -9,6 +9,15 @@ import type { WorkerRecord } from "./WorkerRecord.ts"
 export class Observers {
   private readonly byWorker = new Map<WorkerId, Set<(record: WorkerRecord) => void>>()
 
+  /** The workers that somebody waits for. */
+  get workerIds(): ReadonlyArray<WorkerId> {
+    return Array.from(this.byWorker.keys())
+  }
+
+  has(workerId: WorkerId): boolean {
+    return this.byWorker.has(workerId)
+  }
+
   /** A record was committed. */
   notify(record: WorkerRecord): void {
     this.byWorker.get(record.id)?.forEach((observer) => observer(record))

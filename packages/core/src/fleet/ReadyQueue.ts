@@ -89,6 +89,10 @@ export class ReadyQueue {
     this.current.delete(id)
   }
 
+  removeAll(isGone: (id: WorkerId) => boolean): void {
+    for (const id of this.current.keys()) if (isGone(id)) this.current.delete(id)
+  }
+
   take(): WorkerRecord | undefined {
     const first = this.unregistrationsNext ? this.best(4, 8) : this.best(0, 4)
     const lane = first ?? (this.unregistrationsNext ? this.best(0, 4) : this.best(4, 8))

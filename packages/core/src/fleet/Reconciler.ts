@@ -21,7 +21,9 @@ import { FleetStore, type StoreUnavailable } from "./FleetStore.ts"
 import { Flight } from "./Flight.ts"
 import type { GroupCommit } from "./GroupCommit.ts"
 import type { OutageWatch } from "./OutageWatch.ts"
+import { partitionOf } from "./Partition.ts"
 import { laneCapacity, ReadyQueue } from "./ReadyQueue.ts"
+import type { Share } from "./Sharing.ts"
 import type { TimelineItem } from "./Timeline.ts"
 import { isTraced, spanOf, type TraceOrigin } from "../TraceOrigin.ts"
 import { untiring } from "./Untiring.ts"
@@ -46,6 +48,10 @@ export interface Reconciler {
   readonly dispatch: () => void
   /** There may be more in the store than was told. */
   readonly expectMore: () => void
+  /** These partitions were lost, or gained, or lost and gained again. */
+  readonly onHeld: (partitions: ReadonlySet<number>) => void
+  /** Waits until the calls under way for the workers of a partition have ended and the store knows it. */
+  readonly left: (partition: number) => Effect.Effect<void>
   /** Waits until every change that is not waiting for a later retry has been tried. */
   readonly drained: Effect.Effect<void>
   /** Begins no further calls, and waits until those under way have ended and the store knows it. */
@@ -80,7 +86,8 @@ const storeRetries = Schedule.exponential("100 millis").pipe(
 export const makeReconciler = Effect.fnUntraced(function* (
   options: ReconcilerOptions,
   groupCommit: Pick<GroupCommit, "commit">,
-  outages: OutageWatch
+  outages: OutageWatch,
+  share: Share
 ): Effect.fn.Return<Reconciler, never, FleetStore | SchedulerPort | Scope.Scope> {
   const store = yield* FleetStore
   const clock = yield* Clock.Clock
@@ -88,13 +95,15 @@ export const makeReconciler = Effect.fnUntraced(function* (
   const fork = Effect.runForkWith(yield* Effect.context())
   const queue = new ReadyQueue()
   const flights = new Map<WorkerId, Flight>()
-  const registration = yield* makeFleetRegistration(flights)
+  const registration = yield* makeFleetRegistration(flights, share)
   const dueTimes = new DueTimes()
   const wake = Latch.makeUnsafe(true)
   const untold = Latch.makeUnsafe(false)
   const shown = Latch.makeUnsafe(true)
   const idle = Latch.makeUnsafe(false)
   const landed = Latch.makeUnsafe(true)
+  /** Those who wait for the calls of a partition to end. */
+  const leavings = new Set<{ readonly partition: number; readonly done: Latch.Latch }>()
   /** When the store was last asked for what is due. */
   let lookedAt = 0
   /** Records that were committed while the store is read for what is due. */
@@ -130,7 +139,11 @@ export const makeReconciler = Effect.fnUntraced(function* (
     outages.note("failure" in outcome ? outcome.failure : undefined)
     const command = {
       workerIds: [flight.record.id],
-      apply: (draft: Draft) => conclude(draft, flight, report, outcome, spread, options),
+      readsEpochs: share.isShared,
+      apply: (draft: Draft) => {
+        if (draft.isInEpoch(flight.record.id, flight.epoch))
+          conclude(draft, flight, report, outcome, spread, options)
+      },
       onCommitted: () => {
         flight.isOver = true
       }
@@ -144,7 +157,11 @@ export const makeReconciler = Effect.fnUntraced(function* (
     flights.delete(id)
     if (flight.isSettling) settling--
     if (flights.size === 0) landed.openUnsafe()
-    offer(flight.record)
+    for (const leaving of leavings) if (!hasFlights(leaving.partition)) leaving.done.openUnsafe()
+    if (share.epochOf(id) === flight.epoch) return offer(flight.record)
+    // What became of it in other hands, the store knows.
+    queue.expectMore()
+    wake.openUnsafe()
   }
 
   /**
@@ -175,7 +192,7 @@ export const makeReconciler = Effect.fnUntraced(function* (
         if (failed === undefined || !failed.failure.retryable) isStandingBy = false
         if (Exit.isSuccess(exit) || failed === undefined || !wasNotSent(exit.cause))
           return settle(flight, exit)
-        standBy(failed.retryAfter)
+        if (share.mayCall(flight.record.id, flight.epoch)) standBy(failed.retryAfter)
         return flight.hasCalled ? settle(flight, exit) : Effect.void
       }),
       // A mistake about one worker must not end the work for the others, nor keep them from it.
@@ -194,9 +211,25 @@ export const makeReconciler = Effect.fnUntraced(function* (
       )
     )
 
+  const hasFlights = (partition: number) => {
+    for (const id of flights.keys()) if (partitionOf(id) === partition) return true
+    return false
+  }
+
+  const left = (partition: number) =>
+    Effect.suspend(() => {
+      if (!hasFlights(partition)) return Effect.void
+      const leaving = { partition, done: Latch.makeUnsafe(false) }
+      leavings.add(leaving)
+      return Effect.ensuring(
+        leaving.done.await,
+        Effect.sync(() => leavings.delete(leaving))
+      )
+    })
+
   const mayBegin = () => {
     const calls = flights.size - settling
-    if (isStopping || clock.currentTimeMillisUnsafe() < standingByUntil) return false
+    if (isStopping || !share.isCertain || clock.currentTimeMillisUnsafe() < standingByUntil) return false
     return (
       calls < (isStandingBy ? 1 : options.concurrency) && flights.size < options.concurrency * flightsPerCall
     )
@@ -207,7 +240,9 @@ export const makeReconciler = Effect.fnUntraced(function* (
     while (mayBegin()) {
       const record = queue.take()
       if (record === undefined) break
-      const flight = new Flight(record, clock.currentTimeMillisUnsafe())
+      const epoch = share.epochOf(record.id)
+      if (epoch === undefined || !share.mayCall(record.id, epoch)) continue
+      const flight = new Flight(record, epoch, clock.currentTimeMillisUnsafe())
       flights.set(record.id, flight)
       landed.closeUnsafe()
       untold.openUnsafe()
@@ -232,7 +267,7 @@ export const makeReconciler = Effect.fnUntraced(function* (
 
   const offer = (record: WorkerRecord) => {
     const { dueAt } = record
-    if (dueAt === undefined) return queue.remove(record.id)
+    if (dueAt === undefined || share.epochOf(record.id) === undefined) return queue.remove(record.id)
     if (dueAt > clock.currentTimeMillisUnsafe()) {
       queue.remove(record.id)
       if (dueTimes.expect(dueAt)) wake.openUnsafe()
@@ -259,7 +294,7 @@ export const makeReconciler = Effect.fnUntraced(function* (
     queue.beginRefill()
     const limit = laneCapacity + options.concurrency * flightsPerCall
     lookedAt = clock.currentTimeMillisUnsafe()
-    const due = yield* store.due(lookedAt, limit)
+    const due = yield* store.due(lookedAt, limit, share.partitions)
     const isUnknown = (id: WorkerId) => !queue.has(id) && !flights.has(id)
     const found = new Map<WorkerId, WorkerRecord>()
     for (const ids of chunksOf(due.map(({ id }) => id).filter(isUnknown), readAtOnce)) {
@@ -281,7 +316,7 @@ export const makeReconciler = Effect.fnUntraced(function* (
     }
     const now = clock.currentTimeMillisUnsafe()
     // What becomes due while the store answers is due after the look.
-    const next = yield* persistently(dueTimes.next(isHungry ? lookedAt : now, store))
+    const next = yield* persistently(dueTimes.next(isHungry ? lookedAt : now, store, share.partitions))
     if (next <= now) {
       dueTimes.passed()
       queue.expectMore()
@@ -307,10 +342,12 @@ export const makeReconciler = Effect.fnUntraced(function* (
     yield* Effect.exit(
       groupCommit.commit({
         workerIds: slow.map(({ record }) => record.id),
+        readsEpochs: share.isShared,
         apply: (draft) => {
           for (const { flight, report } of reports) {
             const record = draft.record(flight.record.id)
-            if (record !== undefined) underWay(draft, record, report, flight.isRegistering)
+            if (record !== undefined && draft.isInEpoch(record.id, flight.epoch))
+              underWay(draft, record, report, flight.isRegistering)
           }
         },
         onCommitted: () => {
@@ -337,6 +374,15 @@ export const makeReconciler = Effect.fnUntraced(function* (
       queue.expectMore()
       wake.openUnsafe()
     },
+    onHeld: (partitions) => {
+      // What is known of their workers may be out of date.
+      queue.removeAll((id) => partitions.has(partitionOf(id)))
+      dueTimes.passed()
+      queue.expectMore()
+      wake.openUnsafe()
+      dispatch()
+    },
+    left,
     drained: idle.await,
     quiesced: Effect.suspend(() => {
       isStopping = true
@@ -358,11 +404,15 @@ class DueTimes {
     return true
   }
 
-  next(now: number, store: FleetStore["Service"]): Effect.Effect<number, StoreUnavailable> {
+  next(
+    now: number,
+    store: FleetStore["Service"],
+    partitions: ReadonlyArray<number> | undefined
+  ): Effect.Effect<number, StoreUnavailable> {
     return Effect.suspend(() => {
       if (this.known !== undefined) return Effect.succeed(Math.min(this.known, this.heard))
       this.heard = Infinity
-      return Effect.map(store.nextDueAt(now), (at) => {
+      return Effect.map(store.nextDueAt(now, partitions), (at) => {
         this.known = at ?? Infinity
         return Math.min(this.known, this.heard)
       })

@@ -7,6 +7,7 @@ import type { FleetCounts } from "./FleetCounts.ts"
 import type { FleetOptions } from "./FleetOptions.ts"
 import { FleetStore, type StoreUnavailable } from "./FleetStore.ts"
 import type { GroupCommit } from "./GroupCommit.ts"
+import type { Share } from "./Sharing.ts"
 
 const interval = Duration.minutes(1)
 const step = 256
@@ -17,7 +18,8 @@ export const retain = Effect.fnUntraced(function* (
   options: FleetOptions,
   counts: FleetCounts,
   groupCommit: Pick<GroupCommit, "between">,
-  recover: Effect.Effect<void, StoreUnavailable>
+  recover: Effect.Effect<void, StoreUnavailable>,
+  share: Share
 ): Effect.fn.Return<never, never, FleetStore> {
   const store = yield* FleetStore
 
@@ -39,14 +41,18 @@ export const retain = Effect.fnUntraced(function* (
     })
   )
 
-  return yield* Effect.sleep(interval).pipe(
-    Effect.andThen(untilNothingIsLeft(workers)),
+  const round = untilNothingIsLeft(workers).pipe(
     Effect.flatMap((wereRemoved) => (wereRemoved ? groupCommit.between(recover) : Effect.void)),
     Effect.andThen(untilNothingIsLeft(history)),
     Effect.catchTag("StoreUnavailable", (error) =>
       Effect.logWarning(`Nothing old was removed, because the store is unavailable: ${error.message}`)
-    ),
-    Effect.forever
+    )
+  )
+  return yield* Effect.forever(
+    Effect.andThen(
+      Effect.sleep(interval),
+      Effect.suspend(() => (share.leads ? round : Effect.void))
+    )
   )
 })
 

@@ -44,9 +44,15 @@ const lineInterval = 30
 /** On a terminal one line that is drawn again; elsewhere one every half minute. */
 const makeShow = () => {
   let next = 0
+  let told = 0
   const isTerminal = process.stderr.isTTY
   return (progress: Progress) =>
     Effect.sync(() => {
+      // At once: whoever sees one need not wait for an hour to know what it is.
+      const { faults } = progress.fleet
+      for (const fault of faults.slice(told))
+        process.stderr.write(`${isTerminal ? "\n" : ""}fault: ${fault}\n`)
+      told = faults.length
       const line = progressLine(progress)
       if (isTerminal) process.stderr.write(`\r\u001b[2K${line.slice(0, process.stderr.columns - 1)}`)
       else if (progress.seconds >= next) {

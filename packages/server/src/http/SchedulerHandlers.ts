@@ -70,7 +70,8 @@ export const SchedulerHandlers = HttpApiBuilder.group(
               })
             ),
             unfinished: { limit: fleet.options.maxUnfinished, count: unfinished },
-            drift: toDriftView(yield* fleet.drift),
+            // Without the store, the rest still says something.
+            drift: toDriftView(yield* Effect.orElseSucceed(fleet.drift, Option.none)),
             configuration
           }
         })

@@ -14,7 +14,6 @@ import type * as SqlClient from "effect/sql/SqlClient"
 import type * as SqlError from "effect/sql/SqlError"
 import type * as Statement from "effect/sql/Statement"
 import type { StoreDatabase } from "./StoreDatabase.ts"
-import type { makeStoreState } from "./StoreState.ts"
 import type { makeWorkerCounts } from "./WorkerCounts.ts"
 import type { makeWorkerRows } from "./WorkerRows.ts"
 
@@ -43,8 +42,7 @@ const slice = 5000
 export const makeListing = (
   { hasLabel, isOneOf, sql }: StoreDatabase,
   workers: ReturnType<typeof makeWorkerRows>,
-  counts: ReturnType<typeof makeWorkerCounts>,
-  state: ReturnType<typeof makeStoreState>
+  counts: ReturnType<typeof makeWorkerCounts>
 ) => {
   /** All that a filter asks for, but for the labels. */
   const conditionsOf = (filter: ListFilter): ReadonlyArray<Statement.Fragment> => {
@@ -62,7 +60,8 @@ export const makeListing = (
       ...conditionsOf(filter),
       ...labels.map(([name, value]) => hasLabel("c.json", name, value))
     ]
-    const { ordinal: last } = yield* state.read
+    const [newest] = yield* sql<{ last: number | null }>`SELECT max(ordinal) AS last FROM muster_worker`
+    const last = newest?.last ?? 0
     const found: Array<OrderedPlace> = []
     for (let after = 0; after < last; after += slice) {
       const range = [sql`w.ordinal > ${after}`, sql`w.ordinal <= ${after + slice}`]

@@ -9,8 +9,9 @@ import * as SqlError from "effect/sql/SqlError"
 import fleet from "./migrations/0001_fleet.ts"
 import backlog from "./migrations/0002_backlog.ts"
 import access from "./migrations/0003_access.ts"
+import cluster from "./migrations/0004_cluster.ts"
 
-const migrations = { "1_fleet": fleet, "2_backlog": backlog, "3_access": access }
+const migrations = { "1_fleet": fleet, "2_backlog": backlog, "3_access": access, "4_cluster": cluster }
 
 /** The version of the tables that this version of Muster makes. */
 export const newestMigration = Object.keys(migrations).length

@@ -2,9 +2,9 @@
  * The fleet's store in PostgreSQL, for those who have a server of it, or several services on one store. What `modify`
  * has answered is committed there; the server flushes it before it says so, even where it is configured not to.
  *
- * Whoever writes locks the one row of `muster_state` first, in every process: so transactions take turns, none of
- * them can fail for another, absent workers need no lock of their own, and sequence numbers become visible in their
- * order. Batches share one turn, so taking turns costs throughput only where the network is slow.
+ * Whoever writes locks the workers and keys that it is about first, known or not; so those of several services that
+ * have none in common commit side by side, and none of them can fail for another. Within a service, transactions take
+ * turns: many changes share one.
  */
 import * as PgClient from "@effect/sql-pg/PgClient"
 import {
@@ -13,6 +13,7 @@ import {
   Duration,
   Effect,
   Fiber,
+  Random,
   type Redacted,
   Schema,
   type Scope,
@@ -23,7 +24,7 @@ import type * as SqlClient from "effect/sql/SqlClient"
 import * as SqlError from "effect/sql/SqlError"
 import { CannotOpenStore } from "./CannotOpenStore.ts"
 import { describeMigrationError, migrate } from "./Migrations.ts"
-import { makePostgresDatabase } from "./PostgresDatabase.ts"
+import { makePostgresDatabase, raisePlaces, stripes } from "./PostgresDatabase.ts"
 import { describePostgresError } from "./PostgresErrors.ts"
 import { parsePostgresUrl } from "./PostgresUrl.ts"
 import { makeSqlStores, type StoreServices } from "./SqlStores.ts"
@@ -48,7 +49,7 @@ export const openPostgresStore = Effect.fnUntraced(function* (
   const client = yield* Effect.mapError(connect(url, timeout), (error) =>
     CannotOpenStore.because(name, describe(error))
   )
-  yield* Effect.andThen(requireUtf8(client), migrate(client)).pipe(
+  yield* Effect.andThen(requireUtf8(client), Effect.andThen(migrate(client), raisePlaces(client))).pipe(
     within,
     Effect.mapError((error) =>
       CannotOpenStore.because(
@@ -59,9 +60,9 @@ export const openPostgresStore = Effect.fnUntraced(function* (
     Effect.withTracerEnabled(false)
   )
   const attempt = makeAttempt(name, describe)
-  return makeSqlStores(makePostgresDatabase(client, yield* Semaphore.make(1)), (doing, effect) =>
-    attempt(doing, within(effect))
-  )
+  const stripe = yield* Random.nextIntBetween(0, stripes - 1)
+  const database = makePostgresDatabase(client, yield* Semaphore.make(1), stripe)
+  return makeSqlStores(database, (doing, effect) => attempt(doing, within(effect)))
 })
 
 /** What a database says of itself, as far as a store in it is concerned. */

@@ -9,13 +9,17 @@ import { chain, type ChainedEntry, type ChainPlace } from "../access/AuditChain.
 import type { AuditEnds, AuditLog } from "../access/AuditLog.ts"
 import type { Attempt } from "./StoreAttempt.ts"
 import type { Columns, Row, StoreDatabase } from "./StoreDatabase.ts"
-import type { StoreState } from "./StoreState.ts"
 
 const columns: Columns = [
   ["sequence", "number"],
   ["at", "number"],
   ["entry", "text"],
   ["hash", "text"]
+]
+
+const endColumns: Columns = [
+  ["audit_sequence", "number"],
+  ["audit_hash", "text"]
 ]
 
 interface AuditRow {
@@ -29,14 +33,23 @@ const fromRow = ({ entry: json, hash, sequence }: AuditRow): ChainedEntry => {
   return { sequence, hash, entry }
 }
 
-/** Appends entries to the chain that ends where `state` says; where it ends then. */
-export const makeAuditAppend = ({ insert }: StoreDatabase) => {
+/**
+ * Appends entries to the chain. It is the last thing that a transaction does: from here on until it has committed, no
+ * other that has something to append goes on.
+ */
+export const makeAuditAppend = ({ insert, isShared, sql, update }: StoreDatabase) => {
   const insertEntries = insert("muster_audit", columns)
+  const setEnd = update("muster_state", endColumns, "id")
+  const lock = sql.literal(isShared ? "FOR UPDATE" : "")
   return Effect.fnUntraced(function* (
-    { audit_hash, audit_sequence }: StoreState,
     entries: ReadonlyArray<AuditEntry>
-  ): Effect.fn.Return<ChainPlace, SqlError.SqlError> {
-    let latest: ChainPlace = { sequence: audit_sequence, hash: audit_hash }
+  ): Effect.fn.Return<void, SqlError.SqlError> {
+    if (entries.length === 0) return
+    const [end] = yield* sql<{
+      audit_sequence: number
+      audit_hash: string
+    }>`SELECT audit_sequence, audit_hash FROM muster_state ${lock}`
+    let latest: ChainPlace = { sequence: end?.audit_sequence ?? 0, hash: end?.audit_hash ?? "" }
     const rows: Array<Row> = []
     for (const entry of entries) {
       const { hash, json, sequence } = chain(latest, entry)
@@ -44,7 +57,7 @@ export const makeAuditAppend = ({ insert }: StoreDatabase) => {
       latest = { sequence, hash }
     }
     yield* insertEntries(rows)
-    return latest
+    yield* setEnd([[latest.sequence, latest.hash, 1]])
   })
 }
 

@@ -5,20 +5,20 @@ import type { WorkerId } from "@muster/core"
 import type { Decision, FleetStore, Found, ReadSet, StoreOverview } from "@muster/core/fleet"
 import { Effect } from "effect"
 import type * as SqlError from "effect/sql/SqlError"
-import { makeForget } from "./Forgetting.ts"
+import { makeForget, workerName } from "./Forgetting.ts"
 import { makeListing } from "./Listing.ts"
 import { makeNotes } from "./Notes.ts"
 import { makeAuditAppend } from "./SqlAuditLog.ts"
 import type { Attempt } from "./StoreAttempt.ts"
-import type { StoreDatabase } from "./StoreDatabase.ts"
-import { makeStoreState, type StoreState } from "./StoreState.ts"
+import type { StoreDatabase, TakenPlaces } from "./StoreDatabase.ts"
+import { makeStoreState } from "./StoreState.ts"
 import { makeTimelines } from "./Timelines.ts"
 import { makeWork } from "./Work.ts"
 import { CountChanges, makeWorkerCounts } from "./WorkerCounts.ts"
 import { type KeptRecord, makeWorkerRows, type RecordChange } from "./WorkerRows.ts"
 
 export const makeSqlFleetStore = (database: StoreDatabase, attempt: Attempt): FleetStore["Service"] => {
-  const { transaction } = database
+  const { places, transaction, transactionOn } = database
   const state = makeStoreState(database)
   const workers = makeWorkerRows(database)
   const counts = makeWorkerCounts(database)
@@ -26,18 +26,22 @@ export const makeSqlFleetStore = (database: StoreDatabase, attempt: Attempt): Fl
   const notes = makeNotes(database)
   const appendAudits = makeAuditAppend(database)
   const work = makeWork(database)
-  const { browse, list } = makeListing(database, workers, counts, state)
+  const { browse, list } = makeListing(database, workers, counts)
   const forget = makeForget(database, state, workers, counts, timelines)
 
   const modify = Effect.fnUntraced(function* <A>(
-    { keys, workerIds }: ReadSet,
+    { keys, partitions = [], workerIds }: ReadSet,
     decide: (found: Found) => Decision<A>
   ): Effect.fn.Return<A, SqlError.SqlError> {
     const known = byId(yield* workers.find(workerIds))
-    const latest = yield* state.read
-    const records = new Map(Array.from(known, ([id, { record }]) => [id, record]))
-    const decision = decide({ records, notes: yield* notes.find(keys) })
-    yield* commit(decision, yield* withUnread(known, workerIds, decision), latest)
+    const decision = decide({
+      records: new Map(Array.from(known, ([id, { record }]) => [id, record])),
+      notes: yield* notes.find(keys),
+      epochs: yield* state.epochs(partitions),
+      // After the workers: of one that is not there any more, it has the generation.
+      forgottenGeneration: yield* state.forgottenGeneration
+    })
+    yield* commit(decision, yield* withUnread(known, workerIds, decision))
     return decision.value
   })
 
@@ -54,50 +58,43 @@ export const makeSqlFleetStore = (database: StoreDatabase, attempt: Attempt): Fl
 
   const commit = Effect.fnUntraced(function* (
     { audits = [], forgottenGeneration, notes: newNotes, records, segments, trims }: Decision<unknown>,
-    known: ReadonlyMap<WorkerId, KeptRecord>,
-    found: StoreState
+    known: ReadonlyMap<WorkerId, KeptRecord>
   ): Effect.fn.Return<void, SqlError.SqlError> {
-    const { ordinal, sequence } = found
     const numbers = new CountChanges()
-    let latest = ordinal
+    const added = records.filter(({ id }) => !known.has(id))
+    const taken = yield* placesFor(added.length, segments.length)
+    const ordinals = new Map(added.map(({ id }, index) => [id, taken.workers[index] ?? 0]))
     const changes = records.map((record): RecordChange => {
       const before = known.get(record.id)
-      const after = workers.keep(record, before?.ordinal ?? ++latest, before)
+      const after = workers.keep(record, before?.ordinal ?? ordinals.get(record.id) ?? 0, before)
       if (before !== undefined) numbers.add(before, -1)
       numbers.add(after, 1)
       return { before, after }
     })
-    const places = new Map(Array.from(known, ([id, { ordinal }]) => [id, ordinal]))
-    for (const { after } of changes) places.set(after.record.id, after.ordinal)
+    for (const [id, { ordinal }] of known) ordinals.set(id, ordinal)
 
     yield* workers.write(changes)
     yield* counts.change(numbers)
-    yield* timelines.append(segments, sequence, places)
-    yield* timelines.trim(trims, places)
+    yield* timelines.append(segments, taken.segment, ordinals)
+    yield* timelines.trim(trims, ordinals)
     yield* notes.write(newNotes)
-    if (latest > ordinal || segments.length > 0 || audits.length > 0) {
-      const audited = yield* appendAudits(found, audits)
-      yield* state.write({
-        ordinal: latest,
-        sequence: sequence + segments.length,
-        audit_sequence: audited.sequence,
-        audit_hash: audited.hash
-      })
-    }
     if (forgottenGeneration !== undefined) yield* state.forgetGeneration(forgottenGeneration)
+    yield* appendAudits(audits)
   })
+
+  const placesFor = (workers: number, segments: number) =>
+    workers === 0 && segments === 0 ? Effect.succeed(noPlaces) : places.take(workers, segments)
 
   const overview = Effect.gen(function* (): Effect.fn.Return<StoreOverview, SqlError.SqlError> {
     const phases = yield* counts.byPhase
     const unfinished = yield* counts.unfinished
-    const { forgotten_generation, sequence } = yield* state.read
     return {
       phases: new Map(phases.map(({ phase, workers }) => [phase, workers])),
       unfinished: unfinished.reduce((sum, { unfinished }) => sum + unfinished, 0),
       unfinishedOf: new Map(unfinished.map(({ priority, unfinished }) => [priority, unfinished])),
       leased: phases.reduce((sum, { leased }) => sum + leased, 0),
-      sequence,
-      forgottenGeneration: forgotten_generation
+      sequence: yield* places.latestSegment,
+      forgottenGeneration: yield* state.forgottenGeneration
     }
   })
 
@@ -112,25 +109,33 @@ export const makeSqlFleetStore = (database: StoreDatabase, attempt: Attempt): Fl
   })
 
   return {
-    modify: (read, decide) => attempt("write", transaction(modify(read, decide))),
+    modify: (read, decide) => attempt("write", transactionOn(namesOf(read), modify(read, decide))),
     get: (workerIds) => attempt("read", Effect.map(workers.find(workerIds), recordsOf)),
     list: (filter, limit, after) => attempt("read", list(filter, limit, after)),
     browse: (filter, window) => attempt("read", browse(filter, window)),
-    due: (now, limit) => attempt("read", work.due(now, limit)),
-    nextDueAt: (now) => attempt("read", work.nextDueAt(now)),
+    due: (now, limit, partitions) => attempt("read", work.due(now, limit, partitions)),
+    nextDueAt: (now, partitions) => attempt("read", work.nextDueAt(now, partitions)),
     oldestUnfinished: attempt("read", work.oldestUnfinished),
-    expired: (now, limit) => attempt("read", work.expired(now, limit)),
+    expired: (now, limit, partitions) => attempt("read", work.expired(now, limit, partitions)),
     scan: (after, limit) => attempt("read", work.scan(after, limit)),
     timeline: (workerId) => attempt("read", timelines.of(workerId)),
     segments: (after, limit) => attempt("read", timelines.after(after, limit)),
     overview: attempt("read", overview),
     kinds: attempt("read", counts.kinds),
-    forget: (options) => attempt("write", transaction(forget(options))),
+    forget: (options) => attempt("write", forget(options)),
     forgetHistory: ({ limit, notesBefore, segmentsBefore }) =>
       attempt("write", transaction(forgetHistory(segmentsBefore, notesBefore, limit))),
     probe: attempt("write", transaction(state.probe))
   }
 }
+
+const noPlaces: TakenPlaces = { workers: [], segment: 0 }
+
+const namesOf = ({ keys, workerIds }: ReadSet): ReadonlyArray<string> => [
+  ...workerIds.map(workerName),
+  // As JSON: a key may have characters that are no text to a database.
+  ...keys.map((key) => `key ${JSON.stringify(key)}`)
+]
 
 const recordsOf = (kept: ReadonlyArray<KeptRecord>) => kept.map(({ record }) => record)
 

@@ -183,7 +183,7 @@ describe("SqliteStore", () => {
         database.close()
         assert.include(
           yield* refusal(path),
-          "it was written by a newer version of muster: its tables are of version 7, and this one knows 3"
+          "it was written by a newer version of muster: its tables are of version 7, and this one knows 4"
         )
       })
     )
@@ -284,7 +284,11 @@ describe("SqliteStore", () => {
       Effect.gen(function* () {
         const { sql, store } = yield* openSqliteStore(`${directory}/fleet.db`)
         yield* put(store, workerRecord("a", { task: "call", dueAt: 1 }))
-        const { due, expired, nextDueAt, oldestUnfinished, scan } = makeWorkStatements(sql)
+        const { due, expired, nextDueAt, oldestUnfinished, scan } = makeWorkStatements({
+          sql,
+          isShared: false,
+          isOneOf: () => sql.literal("TRUE")
+        })
         const places = (filter: ListFilter) => placesStatement(sql, filter, 100, 5)
         const plan = (statement: Statement.Statement<unknown>) => {
           const [text, parameters] = statement.compile()

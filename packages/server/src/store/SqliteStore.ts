@@ -18,7 +18,7 @@ import { describeMigrationError, migrate } from "./Migrations.ts"
 import * as NodeSqliteClient from "./NodeSqliteClient.ts"
 import { makeSqlStores, type StoreServices } from "./SqlStores.ts"
 import { makeAttempt } from "./StoreAttempt.ts"
-import type { Columns, StoreDatabase } from "./StoreDatabase.ts"
+import type { Columns, Places, StoreDatabase } from "./StoreDatabase.ts"
 
 /** "must" in ASCII: what `file` and Muster know its databases by. */
 export const applicationId = 0x6d757374
@@ -121,6 +121,26 @@ const requireStore = (file: string): void => {
   }
 }
 
+/** Whoever writes is alone, so places are counted. */
+const placesIn = (sql: SqlClient.SqlClient): Places => {
+  const read = Effect.map(
+    sql<{ ordinal: number; sequence: number }>`SELECT ordinal, sequence FROM muster_state`,
+    ([row]) => row ?? { ordinal: 0, sequence: 0 }
+  )
+  return {
+    take: Effect.fnUntraced(function* (workers, segments) {
+      const { ordinal, sequence } = yield* read
+      yield* sql`UPDATE muster_state SET ordinal = ${ordinal + workers}, sequence = ${sequence + segments}`
+      return {
+        workers: Array.from({ length: workers }, (_, index) => ordinal + index + 1),
+        segment: sequence
+      }
+    }),
+    latestSegment: Effect.map(read, ({ sequence }) => sequence),
+    isSettled: () => sql.literal("TRUE")
+  }
+}
+
 const makeDatabase = (sql: NodeSqliteClient.NodeSqliteClient): StoreDatabase => {
   const names = (columns: Columns) => columns.map(([name]) => name).join(", ")
   const insertInto = (table: string, columns: Columns) =>
@@ -133,6 +153,10 @@ const makeDatabase = (sql: NodeSqliteClient.NodeSqliteClient): StoreDatabase => 
   return {
     sql,
     transaction: sql.withTransaction,
+    transactionOn: (_, effect) => sql.withTransaction(effect),
+    places: placesIn(sql),
+    stripe: undefined,
+    isShared: false,
     insert: (table, columns) => batch(insertInto(table, columns)),
     update: (table, columns, key) =>
       batch(`UPDATE ${table} SET ${columns.map(([name]) => `${name} = ?`).join(", ")} WHERE ${key} = ?`),

@@ -1,45 +1,31 @@
 /**
- * The one row that counts: the latest place of a worker, the latest place of a segment, the largest generation that
- * was forgotten, and where the audit log ends.
+ * The one row that counts: the largest generation that was forgotten, and where the audit log ends.
  */
 import { Effect } from "effect"
 import type * as SqlError from "effect/sql/SqlError"
-import type { Columns, StoreDatabase } from "./StoreDatabase.ts"
+import type { StoreDatabase } from "./StoreDatabase.ts"
 
-export interface StoreState {
-  readonly ordinal: number
-  readonly sequence: number
-  readonly forgotten_generation: number
-  readonly audit_sequence: number
-  readonly audit_hash: string
-}
-
-const counters: Columns = [
-  ["ordinal", "number"],
-  ["sequence", "number"],
-  ["audit_sequence", "number"],
-  ["audit_hash", "text"]
-]
-
-export const makeStoreState = ({ sql, update }: StoreDatabase) => {
-  const set = update("muster_state", counters, "id")
-  return {
-    read: Effect.flatMap(
-      sql<StoreState>`SELECT ordinal, sequence, forgotten_generation, audit_sequence, audit_hash FROM muster_state`,
-      theOnly
-    ),
-    /** Sets what the numbers were read and counted on to, in one transaction. */
-    write: ({ audit_hash, audit_sequence, ordinal, sequence }: Omit<StoreState, "forgotten_generation">) =>
-      set([[ordinal, sequence, audit_sequence, audit_hash, 1]]),
-    forgetGeneration: (generation: number): Effect.Effect<void, SqlError.SqlError> =>
-      Effect.asVoid(
-        sql`UPDATE muster_state SET forgotten_generation = ${generation}
+export const makeStoreState = ({ isOneOf, isShared, sql }: StoreDatabase) => ({
+  forgottenGeneration: Effect.map(
+    sql<{ forgotten_generation: number }>`SELECT forgotten_generation FROM muster_state`,
+    ([row]) => row?.forgotten_generation ?? 0
+  ),
+  /** The epochs of these partitions, where the store has any. */
+  epochs: (
+    partitions: ReadonlyArray<number>
+  ): Effect.Effect<ReadonlyMap<number, number>, SqlError.SqlError> =>
+    !isShared || partitions.length === 0
+      ? Effect.succeed(new Map())
+      : Effect.map(
+          sql<{ partition: number; epoch: number }>`SELECT partition, epoch FROM muster_partition
+            WHERE ${isOneOf("partition", partitions)}`,
+          (rows) => new Map(rows.map(({ epoch, partition }) => [partition, epoch]))
+        ),
+  forgetGeneration: (generation: number): Effect.Effect<void, SqlError.SqlError> =>
+    Effect.asVoid(
+      sql`UPDATE muster_state SET forgotten_generation = ${generation}
         WHERE forgotten_generation < ${generation}`
-      ),
-    // A row that stays as it was would not be written.
-    probe: Effect.asVoid(sql`UPDATE muster_state SET probes = probes + 1`)
-  }
-}
-
-const theOnly = <A>([row]: ReadonlyArray<A>): Effect.Effect<A> =>
-  row === undefined ? Effect.die(new Error("muster_state has lost its row")) : Effect.succeed(row)
+    ),
+  // A row that stays as it was would not be written.
+  probe: Effect.asVoid(sql`UPDATE muster_state SET probes = probes + 1`)
+})

@@ -28,7 +28,7 @@ const fromRow = ({ at, id, items: json, last, sequence }: SegmentRow): StoredSeg
   return { sequence, workerId: id, last, at, items }
 }
 
-export const makeTimelines = ({ deleteUpTo, insert, isOneOf, sql }: StoreDatabase) => {
+export const makeTimelines = ({ deleteUpTo, insert, isOneOf, places: { isSettled }, sql }: StoreDatabase) => {
   const insertSegments = insert("muster_segment", columns)
   const deleteSegments = deleteUpTo("muster_segment", "worker", "last")
   const segmentsOfWorkers = sql.literal(
@@ -58,7 +58,7 @@ export const makeTimelines = ({ deleteUpTo, insert, isOneOf, sql }: StoreDatabas
         })
       ),
     of: (workerId: WorkerId): Effect.Effect<ReadonlyArray<StoredSegment>, SqlError.SqlError> =>
-      Effect.map(sql<SegmentRow>`${segmentsOfWorkers} WHERE w.id = ${workerId} ORDER BY s.sequence`, (rows) =>
+      Effect.map(sql<SegmentRow>`${segmentsOfWorkers} WHERE w.id = ${workerId} ORDER BY s.last`, (rows) =>
         rows.map(fromRow)
       ),
     after: (
@@ -66,7 +66,8 @@ export const makeTimelines = ({ deleteUpTo, insert, isOneOf, sql }: StoreDatabas
       limit: number
     ): Effect.Effect<ReadonlyArray<StoredSegment>, SqlError.SqlError> =>
       Effect.map(
-        sql<SegmentRow>`${segmentsOfWorkers} WHERE s.sequence > ${sequence} ORDER BY s.sequence LIMIT ${limit}`,
+        sql<SegmentRow>`${segmentsOfWorkers} WHERE s.sequence > ${sequence}
+          AND ${isSettled("s.sequence")} ORDER BY s.sequence LIMIT ${limit}`,
         (rows) => rows.map(fromRow)
       ),
     removeAllOf: (ordinals: ReadonlyArray<number>): Effect.Effect<void, SqlError.SqlError> =>

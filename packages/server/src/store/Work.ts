@@ -4,7 +4,6 @@
 import type { WorkerId } from "@muster/core"
 import { type DueWorker, lanes, Priority, type ScannedWorker } from "@muster/core/fleet"
 import { Effect } from "effect"
-import type * as SqlClient from "effect/sql/SqlClient"
 import type * as SqlError from "effect/sql/SqlError"
 import type * as Statement from "effect/sql/Statement"
 import type { StoreDatabase } from "./StoreDatabase.ts"
@@ -17,11 +16,15 @@ type ScannedRow = Pick<
   "id" | "desired" | "phase" | "priority" | "generation" | "task" | "registered_at"
 >
 
-export const makeWork = ({ sql }: StoreDatabase) => {
-  const statements = makeWorkStatements(sql)
+export const makeWork = (database: StoreDatabase) => {
+  const statements = makeWorkStatements(database)
   return {
-    due: (now: number, limit: number): Effect.Effect<ReadonlyArray<DueWorker>, SqlError.SqlError> =>
-      Effect.map(statements.due(now, limit), (rows) =>
+    due: (
+      now: number,
+      limit: number,
+      partitions?: ReadonlyArray<number>
+    ): Effect.Effect<ReadonlyArray<DueWorker>, SqlError.SqlError> =>
+      Effect.map(statements.due(now, limit, partitions), (rows) =>
         rows.map(({ desired, due_at, id, priority, task }) => ({
           id,
           desired,
@@ -30,15 +33,22 @@ export const makeWork = ({ sql }: StoreDatabase) => {
           dueAt: due_at
         }))
       ),
-    nextDueAt: (now: number): Effect.Effect<number | undefined, SqlError.SqlError> =>
-      Effect.map(statements.nextDueAt(now), ([row]) => row?.due_at ?? undefined),
+    nextDueAt: (
+      now: number,
+      partitions?: ReadonlyArray<number>
+    ): Effect.Effect<number | undefined, SqlError.SqlError> =>
+      Effect.map(statements.nextDueAt(now, partitions), ([row]) => row?.due_at ?? undefined),
     oldestUnfinished: Effect.map(
       statements.oldestUnfinished,
       (rows): ReadonlyMap<Priority, number> =>
         new Map(rows.map(({ priority, unfinished_since }) => [priority, unfinished_since]))
     ),
-    expired: (now: number, limit: number): Effect.Effect<ReadonlyArray<WorkerId>, SqlError.SqlError> =>
-      Effect.map(statements.expired(now, limit), (rows) => rows.map(({ id }) => id)),
+    expired: (
+      now: number,
+      limit: number,
+      partitions?: ReadonlyArray<number>
+    ): Effect.Effect<ReadonlyArray<WorkerId>, SqlError.SqlError> =>
+      Effect.map(statements.expired(now, limit, partitions), (rows) => rows.map(({ id }) => id)),
     scan: (
       after: WorkerId | undefined,
       limit: number
@@ -58,7 +68,11 @@ export const makeWork = ({ sql }: StoreDatabase) => {
 }
 
 /** The statements alone, so that a test can look at how they are carried out. */
-export const makeWorkStatements = (sql: SqlClient.SqlClient) => {
+export const makeWorkStatements = ({
+  isOneOf,
+  isShared,
+  sql
+}: Pick<StoreDatabase, "isOneOf" | "isShared" | "sql">) => {
   const numbers = Array.from({ length: lanes }, (_, lane) => sql.literal(String(lane)))
   const ofEachLane = (select: (lane: Statement.Fragment) => Statement.Fragment): Statement.Fragment =>
     sql.join(" UNION ALL ", false)(numbers.map((lane) => sql`SELECT * FROM (${select(lane)}) of_lane`))
@@ -69,21 +83,27 @@ export const makeWorkStatements = (sql: SqlClient.SqlClient) => {
       ORDER BY unfinished_since LIMIT 1) of_priority`
   )
 
+  /** A store for one process has all partitions. */
+  const of = (partitions: ReadonlyArray<number> | undefined): Statement.Fragment =>
+    isShared && partitions !== undefined ? sql`AND ${isOneOf("partition", partitions)}` : sql.literal("")
+
   return {
     oldestUnfinished: sql<UnfinishedRow>`${sql.join(" UNION ALL ", false)(oldestOf)}`,
-    due: (now: number, limit: number) =>
+    due: (now: number, limit: number, partitions?: ReadonlyArray<number>) =>
       sql<DueRow>`${ofEachLane(
         (lane) => sql`SELECT id, desired, priority, task, due_at FROM muster_worker
-          WHERE lane = ${lane} AND due_at <= ${now} ORDER BY due_at LIMIT ${limit}`
+          WHERE lane = ${lane} AND due_at <= ${now} ${of(partitions)} ORDER BY due_at LIMIT ${limit}`
       )}`,
-    nextDueAt: (now: number) =>
+    nextDueAt: (now: number, partitions?: ReadonlyArray<number>) =>
       sql<{ due_at: number | null }>`SELECT min(due_at) AS due_at FROM (${ofEachLane(
-        (lane) => sql`SELECT due_at FROM muster_worker WHERE lane = ${lane} AND due_at > ${now}
+        (
+          lane
+        ) => sql`SELECT due_at FROM muster_worker WHERE lane = ${lane} AND due_at > ${now} ${of(partitions)}
           ORDER BY due_at LIMIT 1`
       )}) first_of_lanes`,
-    expired: (now: number, limit: number) =>
+    expired: (now: number, limit: number, partitions?: ReadonlyArray<number>) =>
       sql<Pick<WorkerRow, "id">>`SELECT id FROM muster_worker WHERE lease_expires_at <= ${now}
-        ORDER BY lease_expires_at, ordinal LIMIT ${limit}`,
+        ${of(partitions)} ORDER BY lease_expires_at, ordinal LIMIT ${limit}`,
     // No id comes before "".
     scan: (after: WorkerId | undefined, limit: number) =>
       sql<ScannedRow>`SELECT id, desired, phase, priority, generation, task, registered_at

@@ -17,6 +17,7 @@ const columns: Columns = [
   ["unfinished", "number"],
   ["leased", "number"]
 ]
+const kindKey = ["phase", "namespace", "worker_type", "priority"]
 
 interface PhaseCount {
   readonly phase: Phase
@@ -75,22 +76,32 @@ export class CountChanges {
     change.add(by, isUnfinished(record), record.leaseExpiresAt !== undefined)
   }
 
-  get rows() {
-    return Array.from(this.changes.values())
-      .filter((change) => !change.isNothing)
-      .map(({ kind, leased, unfinished, workers }) => [...kind, workers, unfinished, leased])
+  /** In the order of their kinds: those who change the same ones must not meet in different orders. */
+  rows(stripe: number | undefined) {
+    return Array.from(this.changes)
+      .filter(([, change]) => !change.isNothing)
+      .toSorted(([left], [right]) => (left < right ? -1 : 1))
+      .map(([, { kind, leased, unfinished, workers }]) => [
+        ...kind,
+        workers,
+        unfinished,
+        leased,
+        ...(stripe === undefined ? [] : [stripe])
+      ])
   }
 }
 
-export const makeWorkerCounts = ({ isOneOf, sql, upsert }: StoreDatabase) => {
-  const add = upsert("muster_count", columns, ["phase", "namespace", "worker_type", "priority"], {
+export const makeWorkerCounts = ({ isOneOf, sql, stripe, upsert }: StoreDatabase) => {
+  const isStriped = stripe !== undefined
+  const stripedColumns: Columns = isStriped ? [...columns, ["stripe", "number"]] : columns
+  const add = upsert("muster_count", stripedColumns, isStriped ? [...kindKey, "stripe"] : kindKey, {
     workers: "muster_count.workers + excluded.workers",
     unfinished: "muster_count.unfinished + excluded.unfinished",
     leased: "muster_count.leased + excluded.leased"
   })
 
   return {
-    change: (changes: CountChanges) => add(changes.rows),
+    change: (changes: CountChanges) => add(changes.rows(stripe)),
     byPhase: sql<PhaseCount>`SELECT phase, sum(workers) AS workers, sum(leased) AS leased
       FROM muster_count GROUP BY phase HAVING sum(workers) > 0`,
     kinds: Effect.map(
@@ -119,7 +130,12 @@ export const makeWorkerCounts = ({ isOneOf, sql, upsert }: StoreDatabase) => {
         ([row]) => row?.total ?? 0
       )
     },
-    /** Kinds that there are none of any more. */
-    dropEmpty: Effect.asVoid(sql`DELETE FROM muster_count WHERE workers = 0`)
+    /** Kinds that there are none of any more; those of others are theirs to drop. */
+    dropEmpty: Effect.asVoid(
+      isStriped
+        ? sql`DELETE FROM muster_count
+            WHERE stripe = ${stripe} AND workers = 0 AND unfinished = 0 AND leased = 0`
+        : sql`DELETE FROM muster_count WHERE workers = 0`
+    )
   }
 }

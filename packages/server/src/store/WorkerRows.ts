@@ -5,6 +5,7 @@ import type { WorkerId } from "@muster/core"
 import {
   type Desired,
   laneOf,
+  partitionOf,
   type Phase,
   type Priority,
   StoredWorker,
@@ -183,8 +184,11 @@ export interface RecordChange {
   readonly after: KeptRecord
 }
 
-export const makeWorkerRows = ({ insert, isOneOf, sql, update, upsert }: StoreDatabase) => {
-  const insertWorkers = insert("muster_worker", newColumns)
+export const makeWorkerRows = ({ insert, isOneOf, isShared, sql, update, upsert }: StoreDatabase) => {
+  const insertWorkers = insert(
+    "muster_worker",
+    isShared ? [...newColumns, ["partition", "number"]] : newColumns
+  )
   const updateWorkers = update("muster_worker", wholeColumns, "ordinal")
   const updateStates = update("muster_worker", stateColumns, "ordinal")
   const upsertContents = upsert("muster_content", contentColumns, ["ordinal"], { json: "excluded.json" })
@@ -226,8 +230,10 @@ export const makeWorkerRows = ({ insert, isOneOf, sql, update, upsert }: StoreDa
         moved.push([...toState(after), ordinal])
         continue
       }
-      if (before === undefined) added.push([...toWhole(after), ordinal, record.id])
-      else replaced.push([...toWhole(after), ordinal])
+      if (before === undefined) {
+        const row = [...toWhole(after), ordinal, record.id]
+        added.push(isShared ? [...row, partitionOf(record.id)] : row)
+      } else replaced.push([...toWhole(after), ordinal])
       const json = record.stored?.json
       if (json !== undefined || before !== undefined) contents.push([ordinal, json ?? null])
     }

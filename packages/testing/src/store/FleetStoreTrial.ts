@@ -222,8 +222,8 @@ export const plain = (records: Iterable<WorkerRecord>) =>
     left.id < right.id ? -1 : 1
   )
 
-/** An overview as plain data, in one order. */
-export const plainOverview = (overview: StoreOverview) => ({
+/** An overview as plain data, in one order; but for where the next segment goes, which others of a database move. */
+export const plainOverview = ({ sequence: _, ...overview }: StoreOverview) => ({
   ...overview,
   phases: plainCounts(overview.phases),
   unfinishedOf: plainCounts(overview.unfinishedOf)

@@ -108,7 +108,7 @@ export const testTimelines = (test: DeclareTest) => {
       for (const [index, sequence] of sequences.entries()) {
         assert.deepStrictEqual(yield* trial.store.segments(sequence, 3), all.slice(index + 1, index + 4))
       }
-      assert.strictEqual((yield* trial.store.overview).sequence, sequences.at(-1))
+      assert.isAtLeast((yield* trial.store.overview).sequence, sequences.at(-1) ?? Infinity)
     })
   )
 
