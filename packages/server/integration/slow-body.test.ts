@@ -9,6 +9,8 @@ import { once } from "node:events"
 import { connect } from "node:net"
 import { Fleet } from "@muster/core/fleet"
 import { accessLayer, openAccess } from "../src/access/AccessServices.ts"
+import { Cluster } from "../src/cluster/Cluster.ts"
+import { ListeningUrl } from "../src/cluster/ListeningUrl.ts"
 import { startHttpService } from "../src/http/HttpService.ts"
 import { SchedulerName } from "../src/http/SchedulerName.ts"
 import { resolveLimits } from "../src/LimitSettings.ts"
@@ -18,6 +20,7 @@ import { memoryStore, storeLayer } from "../src/store/Stores.ts"
 const services = Layer.mergeAll(
   accessLayer(openAccess).pipe(Layer.provideMerge(Fleet.layer)),
   Lifecycle.layer,
+  Cluster.layerAlone.pipe(Layer.provideMerge(ListeningUrl.layer)),
   Layer.succeed(SchedulerName, "embedded")
 ).pipe(
   Layer.provideMerge(storeLayer(memoryStore)),

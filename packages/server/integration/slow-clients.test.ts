@@ -8,6 +8,8 @@ import { Duration, Effect, Layer, Logger } from "effect"
 import { once } from "node:events"
 import { connect, type Socket } from "node:net"
 import { accessLayer, openAccess } from "../src/access/AccessServices.ts"
+import { Cluster } from "../src/cluster/Cluster.ts"
+import { ListeningUrl } from "../src/cluster/ListeningUrl.ts"
 import { HttpLimits } from "../src/http/HttpLimits.ts"
 import { type Patience, startHttpService } from "../src/http/HttpService.ts"
 import { SchedulerName } from "../src/http/SchedulerName.ts"
@@ -19,6 +21,7 @@ import { worker } from "./ServiceProcess.ts"
 const services = Layer.mergeAll(
   accessLayer(openAccess).pipe(Layer.provideMerge(Fleet.layerWith({ maxUnfinished: 20_000 }))),
   Lifecycle.layer,
+  Cluster.layerAlone.pipe(Layer.provideMerge(ListeningUrl.layer)),
   Layer.succeed(SchedulerName, "embedded")
 ).pipe(
   Layer.provideMerge(storeLayer(memoryStore)),

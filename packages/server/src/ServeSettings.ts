@@ -5,6 +5,7 @@
 import type { FleetOptions } from "@muster/core/fleet"
 import { Duration, Effect, Option, Schema } from "effect"
 import { type AccessSettings, resolveAccess } from "./access/AccessSettings.ts"
+import { type ClusterSettings, resolveCluster } from "./cluster/ClusterSettings.ts"
 import { resolveFleetOptions } from "./FleetSettings.ts"
 import { type LimitSettings, resolveLimits } from "./LimitSettings.ts"
 import { resolveTls } from "./http/TlsSettings.ts"
@@ -25,6 +26,8 @@ export interface ServeSettings {
   /** Of the scheduler `slurm`, where it was given. */
   readonly slurmConf: string | undefined
   readonly store: string
+  /** `undefined`: this server has its store for itself. */
+  readonly cluster: ClusterSettings | undefined
   /** How long work in flight may take to end once the service is told to stop. */
   readonly shutdownTimeout: Duration.Duration
   readonly access: AccessSettings
@@ -40,6 +43,7 @@ export interface ServeFlags {
   readonly scheduler: Option.Option<string>
   readonly slurmConf?: Option.Option<string>
   readonly store: Option.Option<string>
+  readonly cluster?: boolean
 }
 
 export const maximumPort = 65_535
@@ -99,13 +103,15 @@ export const resolveSettings = Effect.fnUntraced(function* (
     Option.match(flag, { onSome: Effect.succeed, onNone: () => read(otherwise) })
   const fleet = yield* resolveFleetOptions
   const host = yield* over(flags.host, serviceVariables.host)
+  const store = yield* over(yield* checkStoreFlag(flags.store), serviceVariables.store)
   const settings: ServeSettings = {
     host,
     port: yield* over(flags.port, serviceVariables.port),
     tls: (yield* resolveTls)?.files,
     scheduler: yield* over(flags.scheduler, serviceVariables.scheduler),
     slurmConf: Option.getOrUndefined(flags.slurmConf ?? Option.none()),
-    store: yield* over(yield* checkStoreFlag(flags.store), serviceVariables.store),
+    store,
+    cluster: yield* resolveCluster(store, host, flags.cluster === true),
     shutdownTimeout: yield* read(serviceVariables.shutdownTimeout),
     access: yield* resolveAccess(host),
     fleet,

@@ -3,9 +3,12 @@
  * to.
  */
 import { RegistrationConfig, type SchedulerPort } from "@muster/core"
-import { Clock, Duration, Effect, Exit, Fiber, Layer, Option, Record, Scope } from "effect"
+import { Clock, Duration, Effect, Exit, Fiber, Layer, Option, Record, Redacted, Scope } from "effect"
 import { Fleet, type FleetOptions } from "@muster/core/fleet"
 import { accessLayer, accessUpkeep } from "./access/AccessServices.ts"
+import { Cluster } from "./cluster/Cluster.ts"
+import { ClusterMember } from "./cluster/ClusterMember.ts"
+import { ListeningUrl } from "./cluster/ListeningUrl.ts"
 import type { CannotListen } from "./http/CannotListen.ts"
 import { type HttpService, startHttpService } from "./http/HttpService.ts"
 import { SchedulerName } from "./http/SchedulerName.ts"
@@ -45,6 +48,8 @@ export const runService = Effect.fnUntraced(function* (
         Effect.catchTag("InvalidTlsFiles", ({ message }) => Effect.fail(new WrongUsage({ message })))
       )
       yield* announce(settings, http.url)
+      const { join } = yield* ClusterMember
+      yield* join(http.url)
       yield* warnOfOpenSecrets
       const signal = yield* requested
       yield* Effect.logInfo(`Received ${signal}; stopping`)
@@ -53,22 +58,37 @@ export const runService = Effect.fnUntraced(function* (
   }).pipe(Effect.ensuring(closePromptly(scope)))
 })
 
-const servicesLayer = (
-  { access, fleet, policies, scheduler: name }: ServeSettings,
-  { scheduler, store }: Foundation
-) =>
-  Layer.mergeAll(
+const servicesLayer = (settings: ServeSettings, { scheduler, store }: Foundation) => {
+  const { access, fleet, policies, scheduler: name } = settings
+  return Layer.mergeAll(
     accessLayer(access).pipe(Layer.provideMerge(fleetLayer(fleet))),
     accessUpkeep(access.auditRetention),
     Lifecycle.layer,
     Layer.succeed(SchedulerName, name),
     processMetricsLayer
   ).pipe(
+    Layer.provideMerge(clusterLayer(settings)),
+    Layer.provideMerge(ListeningUrl.layer),
     Layer.provideMerge(store),
     Layer.provideMerge(policiesLayer(policies)),
     Layer.provide(scheduler),
     Layer.provideMerge(registrationConfig)
   )
+}
+
+// A server that is alone does not load what a cluster takes.
+const clusterLayer = ({
+  cluster,
+  store
+}: ServeSettings): Layer.Layer<Cluster | ClusterMember, CannotOpenStore, ListeningUrl> =>
+  cluster === undefined
+    ? Layer.merge(Cluster.layerAlone, ClusterMember.layerAlone)
+    : Layer.unwrap(
+        Effect.map(
+          Effect.promise(() => import("./cluster/ClusteredServer.ts")),
+          ({ clusteredServerLayer }) => clusteredServerLayer(cluster, Redacted.make(store))
+        )
+      )
 
 /** A store that answers nothing at the start is one that could not be opened. */
 const fleetLayer = (options: FleetOptions) =>
@@ -121,7 +141,12 @@ const stop = Effect.fnUntraced(function* ({ shutdownTimeout, store }: ServeSetti
   const begunAt = yield* Clock.currentTimeMillis
   const isDurable = store !== memoryStore
   yield* lifecycle.stop
-  yield* http.stop
+  const { leave } = yield* ClusterMember
+  // The others go on with what this server looks after while it ends what it was asked.
+  yield* Effect.all([Effect.timeoutOption(leave, shutdownTimeout), http.stop], {
+    concurrency: 2,
+    discard: true
+  })
   const left = Duration.toMillis(shutdownTimeout) - ((yield* Clock.currentTimeMillis) - begunAt)
   const rest = isDurable ? fleet.quiesced : fleet.drained
   const ended = yield* Effect.timeoutOption(rest, Math.max(0, left))

@@ -41,6 +41,12 @@ export const serveFlags = {
       `Where the fleet is kept (MUSTER_STORE): a file, postgres://…, or memory, which forgets it; ${defaultStore} if not given`
     ),
     Flag.optional
+  ),
+  cluster: Flag.Boolean("cluster").pipe(
+    Flag.withDescription(
+      "Share the store with other servers, each of which looks after its part of the fleet (MUSTER_CLUSTER); needs postgres://…"
+    ),
+    Flag.withDefault(false)
   )
 }
 

@@ -12,6 +12,7 @@ import { resolveTls } from "../http/TlsSettings.ts"
 import { checkOpenFor, defaultCalls, policyVariables } from "../PolicySettings.ts"
 import { resolveScheduler } from "../Schedulers.ts"
 import { type ServeFlags, serviceVariables } from "../ServeSettings.ts"
+import { clusterVariables, resolveCluster } from "../cluster/ClusterSettings.ts"
 import { checkStoreFlag, storeKind } from "../store/Stores.ts"
 import { type AnyVariable, broken, originOf, textOf, type Variable } from "../Variables.ts"
 import { withoutSecrets } from "./Redaction.ts"
@@ -104,7 +105,8 @@ const flagOf = ({ flag }: AnyVariable, flags: ServeFlags): string | undefined =>
     port: Option.map(flags.port, String),
     scheduler: flags.scheduler,
     "slurm-conf": flags.slurmConf ?? Option.none(),
-    store: flags.store
+    store: flags.store,
+    cluster: flags.cluster === true ? Option.some("on") : Option.none()
   }
   const named = Object.entries(given).find(([name]) => name === flag)?.[1]
   return named === undefined ? undefined : Option.getOrUndefined(named)
@@ -123,6 +125,7 @@ const problemsTogether = Effect.fnUntraced(function* (
       (text) => Option.getOrElse(flag, () => text ?? variable.fallback)
     )
   const scheduler = yield* chosen(flags.scheduler, serviceVariables.scheduler)
+  const host = yield* chosen(flags.host, serviceVariables.host)
   const store = yield* chosen(flags.store, serviceVariables.store)
   const slurmConf = Option.getOrUndefined(flags.slurmConf ?? Option.none())
   const messageOf = (check: Effect.Effect<unknown, { readonly message: string }>) =>
@@ -134,6 +137,9 @@ const problemsTogether = Effect.fnUntraced(function* (
     ...(yield* messageOf(checkRateLimit)),
     ...(yield* messageOf(resolveScheduler(scheduler, { slurmConf }))),
     ...(isFine(serviceVariables.store.name) ? yield* messageOf(storeKind(store)) : []),
+    ...(Object.values(clusterVariables).every(({ name }) => isFine(name))
+      ? yield* messageOf(resolveCluster(store, host, flags.cluster === true))
+      : []),
     ...(yield* registrationProblems),
     ...(yield* messageOf(resolveTls)),
     ...(yield* messageOf(serviceAddress(Option.none()))),

@@ -5,6 +5,7 @@ import { accessVariables } from "../access/AccessSettings.ts"
 import { joinTokenVariable, tokenVariable } from "../client/ClientToken.ts"
 import { serverVariable } from "../client/ServiceAddress.ts"
 import { clientTlsVariables } from "../client/ServiceHttpClient.ts"
+import { clusterVariables } from "../cluster/ClusterSettings.ts"
 import { fleetVariables } from "../FleetSettings.ts"
 import { limitVariables } from "../LimitSettings.ts"
 import { tlsVariables } from "../http/TlsSettings.ts"
@@ -25,6 +26,7 @@ const declared: ReadonlyArray<Group> = [
     title: "Service",
     variables: [...Object.values(serviceVariables), ...Object.values(tlsVariables), logLevelVariable]
   },
+  { title: "Cluster", variables: Object.values(clusterVariables) },
   { title: "Scheduler", variables: Object.values(schedulerVariables) },
   { title: "Fleet", variables: Object.values(fleetVariables) },
   { title: "Policies", variables: Object.values(policyVariables) },

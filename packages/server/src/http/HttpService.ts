@@ -6,6 +6,7 @@ import { Context, type Duration, Effect, Exit, Fiber, Layer, Scope } from "effec
 import { HttpRouter, HttpServer } from "effect/http"
 import { HttpApiBuilder } from "effect/http-api"
 import { createServer, type Server } from "node:http"
+import { ListeningUrl } from "../cluster/ListeningUrl.ts"
 import { FailureLimiter } from "../access/FailureLimiter.ts"
 import { guardedFleet } from "../access/GuardedFleet.ts"
 import { History } from "../History.ts"
@@ -117,8 +118,10 @@ export const startHttpService = Effect.fnUntraced(function* ({
     closeHandshakes()
   })
   const address = HttpServer.formatAddress(Context.get(context, HttpServer.HttpServer).address)
+  const url = tls === undefined ? address : address.replace(/^http:/, "https:")
+  yield* (yield* ListeningUrl).tell(url)
   const service: HttpService = {
-    url: tls === undefined ? address : address.replace(/^http:/, "https:"),
+    url,
     stop: Effect.gen(function* () {
       closeHandshakes()
       const late = yield* Effect.forkChild(Effect.andThen(Effect.sleep(shutdownTimeout), closeConnections))

@@ -46,7 +46,7 @@ export const openPostgresStore = Effect.fnUntraced(function* (
   const describe = (error: SqlError.SqlError) => withoutPassword(describePostgresError(error))
 
   // Without the error itself: what is wrong in a URL may be quoted in it, and a URL has a password.
-  const client = yield* Effect.mapError(connect(url, timeout), (error) =>
+  const client = yield* Effect.mapError(connectPostgres(url, { timeout, connections: 5 }), (error) =>
     CannotOpenStore.because(name, describe(error))
   )
   yield* Effect.andThen(requireUtf8(client), Effect.andThen(migrate(client), raisePlaces(client))).pipe(
@@ -86,7 +86,7 @@ export const inspectPostgres = (
   Effect.gen(function* () {
     const { name, withoutPassword } = yield* parsePostgresUrl(url)
     const inspect = Effect.gen(function* () {
-      const sql = yield* connect(url, timeout)
+      const sql = yield* connectPostgres(url, { timeout, connections: 1 })
       const before = yield* Clock.currentTimeMillis
       const [found] = yield* sql<{
         version: string
@@ -120,13 +120,17 @@ export const inspectPostgres = (
     )
   })
 
-const connect = (url: Redacted.Redacted, timeout: Duration.Duration) => {
+/** A client of the database that a `postgres://` URL names. `timeout`: how long one answer may take. */
+export const connectPostgres = (
+  url: Redacted.Redacted,
+  { connections, timeout }: { readonly connections: number; readonly timeout: Duration.Duration }
+) => {
   // The server gives up earlier, so that it has let go of everything, and says why, before we do.
   const serverTimeout = (share: number) => String(Math.max(1, Math.round(Duration.toMillis(timeout) * share)))
   return PgClient.make({
     url,
     applicationName: "muster",
-    maxConnections: 5,
+    maxConnections: connections,
     connectTimeout: Duration.min(timeout, Duration.seconds(5)),
     keepAlive: "10 seconds",
     startupParameters: {

@@ -1,0 +1,181 @@
+/**
+ * This server as one of a cluster: it says every second that it lives, looks after the partitions that it is given, and
+ * hands them over before it ends.
+ */
+import { FleetSharing, type News, StoreUnavailable } from "@muster/core/fleet"
+import { Clock, Context, Duration, Effect, Exit, Layer, PubSub, type Redacted, Schedule, Scope } from "effect"
+import * as SqlClient from "effect/sql/SqlClient"
+import type * as SqlError from "effect/sql/SqlError"
+import { randomUUID } from "node:crypto"
+import { CannotListen } from "../http/CannotListen.ts"
+import { CannotOpenStore } from "../store/CannotOpenStore.ts"
+import { describePostgresError } from "../store/PostgresErrors.ts"
+import { connectPostgres } from "../store/PostgresStore.ts"
+import { parsePostgresUrl } from "../store/PostgresUrl.ts"
+import { version } from "../version.ts"
+import { ClusterMember } from "./ClusterMember.ts"
+import { Cluster, type ClusterServer, type ClusterView } from "./Cluster.ts"
+import type { ClusterSettings } from "./ClusterSettings.ts"
+import { Holdings } from "./Holdings.ts"
+import { type KnownServer, type KnownServers, Membership } from "./Membership.ts"
+import { Notices } from "./Notices.ts"
+import { engineLayer, placePartitions } from "./Placement.ts"
+
+const beatInterval = Duration.seconds(1)
+const tidyInterval = Duration.minutes(1)
+const claimPause = Duration.millis(250)
+/** One for beats and claims, one for the engine's locks, one to listen, and one to spare. */
+const connections = 4
+
+/** The server in the cluster, and what the fleet has to know of it. `store`: a `postgres://` URL. */
+export const clusteredServerLayer = (settings: ClusterSettings, store: Redacted.Redacted) =>
+  Layer.effectContext(makeServer(settings, store))
+
+const makeServer = Effect.fnUntraced(function* (
+  settings: ClusterSettings,
+  store: Redacted.Redacted
+): Effect.fn.Return<Context.Context<ClusterMember | Cluster>, CannotOpenStore, Scope.Scope> {
+  const { host, lockExpiration, port } = settings
+  const { name, withoutPassword } = yield* parsePostgresUrl(store)
+  const describe = (error: SqlError.SqlError) => withoutPassword(describePostgresError(error))
+  const third = Duration.times(lockExpiration, 1 / 3)
+  const sql = yield* Effect.mapError(connectPostgres(store, { timeout: third, connections }), (error) =>
+    CannotOpenStore.because(name, describe(error))
+  )
+  const id = randomUUID()
+  const address = `${host}:${port}`
+  const clock = yield* Clock.Clock
+  const news = yield* PubSub.unbounded<News>()
+  const holdings = new Holdings(clock, lockExpiration, news)
+  const membership = new Membership(sql, lockExpiration)
+  const notices = new Notices(sql, id)
+  const memberScope = yield* Scope.fork(yield* Effect.scope)
+  let engineScope: Scope.Closeable | undefined
+
+  const beat = (url: string) =>
+    Effect.suspend(() => {
+      const begun = holdings.begin()
+      return Effect.map(membership.beat({ id, address, url, version }), (confirmation) =>
+        holdings.confirm(begun, confirmation)
+      )
+    })
+
+  const beats = (url: string) =>
+    Effect.timeout(beat(url), third).pipe(
+      Effect.catchCause(() => Effect.sync(() => holdings.doubt())),
+      Effect.repeat(Schedule.fixed(beatInterval))
+    )
+
+  const claim = (partition: number) =>
+    Effect.timeoutOption(membership.claim(id, partition), third).pipe(Effect.orElseSucceed(() => undefined))
+
+  const lookAfter = (partition: number): Effect.Effect<void> =>
+    Effect.gen(function* () {
+      while (true) {
+        const claimed = yield* claim(partition)
+        const epoch = claimed?._tag === "Some" ? claimed.value : undefined
+        if (epoch === undefined) {
+          yield* Effect.sleep(claimPause)
+          continue
+        }
+        yield* Effect.ensuring(
+          Effect.suspend(() => {
+            holdings.add(partition, epoch)
+            return holdings.lost(partition)
+          }),
+          handOver(partition, epoch)
+        )
+      }
+    })
+
+  /** What is under way for a partition has as long as it would be certain to be this server's. */
+  const handOver = (partition: number, epoch: number) =>
+    Effect.gen(function* () {
+      holdings.remove(partition)
+      yield* Effect.timeoutOption(holdings.left(partition), lockExpiration)
+      yield* Effect.ignore(Effect.timeoutOption(membership.release(id, partition, epoch), third))
+    })
+
+  const join = Effect.fnUntraced(function* (url: string) {
+    yield* Effect.mapError(beat(url), (error) => CannotOpenStore.because(name, describe(error)))
+    yield* Effect.forkIn(beats(url), memberScope)
+    yield* Effect.forkIn(
+      notices.send(() => holdings.hasCompany),
+      memberScope
+    )
+    yield* Effect.forkIn(
+      notices.receive((told) => holdings.tell(told)),
+      memberScope
+    )
+    yield* Effect.forkIn(
+      Effect.repeat(Effect.ignore(membership.tidy), Schedule.spaced(tidyInterval)),
+      memberScope
+    )
+    const scope = yield* Scope.fork(memberScope)
+    engineScope = scope
+    const engine = yield* Layer.buildWithScope(engineLayer(settings), scope).pipe(
+      Effect.provideService(SqlClient.SqlClient, sql),
+      Effect.mapError((error) =>
+        error._tag === "SqlError"
+          ? CannotOpenStore.because(name, describe(error))
+          : CannotListen.forCluster(address, error.cause)
+      )
+    )
+    yield* placePartitions(lookAfter).pipe(Effect.provideContext(engine), Scope.provide(scope))
+    yield* Effect.logInfo(`In the cluster as ${address}`).pipe(Effect.annotateLogs({ server: id }))
+  })
+
+  const leave = Effect.gen(function* () {
+    yield* Effect.ignore(Effect.timeoutOption(membership.stopping(id), third))
+    if (engineScope !== undefined) yield* Scope.close(engineScope, Exit.void)
+    yield* Scope.close(memberScope, Exit.void)
+    yield* Effect.ignore(Effect.timeoutOption(membership.leave(id), third))
+  })
+
+  const view = Effect.map(membership.servers, (known) => toView(known, id, lockExpiration)).pipe(
+    Effect.mapError(
+      (error) => new StoreUnavailable({ message: `${name} cannot be read: ${describe(error)}`, cause: error })
+    ),
+    Effect.withTracerEnabled(false)
+  )
+
+  return Context.make(ClusterMember, { join, leave }).pipe(
+    Context.add(Cluster, { view }),
+    Context.add(FleetSharing, holdings.sharing(notices.tell))
+  )
+})
+
+/** Not heard of for so long, a server is shown as silent. */
+const silentAfter = Duration.toMillis("5 seconds")
+
+const toView = (
+  { now, servers, unheld }: KnownServers,
+  id: string,
+  expiration: Duration.Duration
+): ClusterView => {
+  const lostAfter = Duration.toMillis(expiration)
+  const isLost = ({ seenAt }: KnownServer) => now - seenAt >= lostAfter
+  return {
+    clustered: true,
+    servers: servers.map((server): ClusterServer => ({
+      id: server.id,
+      address: server.address,
+      url: server.url,
+      version: server.version,
+      startedAt: server.startedAt,
+      seenAt: server.seenAt,
+      state: isLost(server)
+        ? "lost"
+        : server.isStopping
+          ? "stopping"
+          : now - server.seenAt >= silentAfter
+            ? "silent"
+            : "up",
+      isThis: server.id === id,
+      partitions: server.partitions
+    })),
+    unowned: [...unheld, ...servers.flatMap((server) => (isLost(server) ? server.partitions : []))].toSorted(
+      (left, right) => left - right
+    )
+  }
+}
