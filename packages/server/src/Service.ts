@@ -2,9 +2,9 @@
  * `muster serve`: starts everything in order, says where it listens, and ends everything in order when it is asked
  * to.
  */
-import { RegistrationConfig, type SchedulerPort } from "@muster/core"
+import { RegistrationConfig, SchedulerPort } from "@muster/core"
 import { Clock, Duration, Effect, Exit, Fiber, Layer, Option, Record, Redacted, Scope } from "effect"
-import { Fleet, type FleetOptions } from "@muster/core/fleet"
+import { fenced, Fleet, type FleetOptions, FleetSharing } from "@muster/core/fleet"
 import { accessLayer, accessUpkeep } from "./access/AccessServices.ts"
 import { Cluster } from "./cluster/Cluster.ts"
 import { ClusterMember } from "./cluster/ClusterMember.ts"
@@ -67,11 +67,11 @@ const servicesLayer = (settings: ServeSettings, { scheduler, store }: Foundation
     Layer.succeed(SchedulerName, name),
     processMetricsLayer
   ).pipe(
-    Layer.provideMerge(clusterLayer(settings)),
-    Layer.provideMerge(ListeningUrl.layer),
     Layer.provideMerge(store),
     Layer.provideMerge(policiesLayer(policies)),
-    Layer.provide(scheduler),
+    Layer.provide(fencedLayer.pipe(Layer.provide(scheduler))),
+    Layer.provideMerge(clusterLayer(settings)),
+    Layer.provideMerge(ListeningUrl.layer),
     Layer.provideMerge(registrationConfig)
   )
 }
@@ -89,6 +89,16 @@ const clusterLayer = ({
           ({ clusteredServerLayer }) => clusteredServerLayer(cluster, Redacted.make(store))
         )
       )
+
+/** The scheduler; in a cluster, for the workers that this server looks after. */
+const fencedLayer = Layer.effect(
+  SchedulerPort,
+  Effect.gen(function* () {
+    const port = yield* SchedulerPort
+    const sharing = yield* FleetSharing
+    return sharing === undefined ? port : fenced(port, sharing)
+  })
+)
 
 /** A store that answers nothing at the start is one that could not be opened. */
 const fleetLayer = (options: FleetOptions) =>

@@ -3,11 +3,12 @@
  * are wanted now instead of those that the call began with, and keeps count.
  */
 import { Context, Effect, Exit, Layer, Option, Tracer } from "effect"
-import { type SchedulerError, SchedulerRejected, SchedulerUnavailable } from "../SchedulerError.ts"
+import { type SchedulerError, SchedulerRejected } from "../SchedulerError.ts"
 import { type HeldWorker, SchedulerPort } from "../SchedulerPort.ts"
 import { WorkerLookup, WorkerRegistration } from "../WorkerRegistration.ts"
 import type { WorkerId } from "../WorkerId.ts"
 import { attemptFailure, wasNotSent } from "./CallFailure.ts"
+import { inOtherHands } from "./Fence.ts"
 import type { Flight } from "./Flight.ts"
 import type { CallName } from "./Timeline.ts"
 import type { Share } from "./Sharing.ts"
@@ -41,11 +42,6 @@ export const makeFleetRegistration = Effect.fnUntraced(function* (
     Layer.provide(Layer.succeed(WorkerLookup, lookup))
   )
   return Context.get(yield* Layer.build(layer), WorkerRegistration)
-})
-
-const inOtherHands = new SchedulerUnavailable({
-  message: "another process looks after this worker now, or may do so",
-  notSent: true
 })
 
 const desiredBy = { register: "registered", unregister: "unregistered" } as const

@@ -83,6 +83,7 @@ export class Neighbours {
           const current = records.filter(({ id }) => !read.has(id))
           reconciler.onCommit(current.map((after) => ({ before: undefined, after })))
           for (const record of current) observers.notify(record)
+          reconciler.dispatch()
         }),
         Effect.ensuring(Effect.sync(() => this.meanwhile.delete(read)))
       )

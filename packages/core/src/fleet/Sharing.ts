@@ -21,10 +21,14 @@ export type News =
   | { readonly _tag: "Gone" }
 
 export interface Sharing {
-  /** The partitions that this process looks after, each with its epoch. */
+  /** The partitions that this process looks after, each with its epoch; not those that it is about to give away. */
   readonly held: () => ReadonlyMap<number, number>
   /** Whether that was confirmed so recently that nobody else can have been given them. */
   readonly isCertain: () => boolean
+  /** Whether calls for the workers of a partition may be under way: it is held, or being given away, for certain. */
+  readonly isOurs: (partition: number) => boolean
+  /** Waits until they may not. */
+  readonly ended: (partition: number) => Effect.Effect<void>
   /** Tells the others that these workers were changed. */
   readonly tell: (workerIds: ReadonlyArray<WorkerId>) => void
   readonly news: Stream.Stream<News>

@@ -4,6 +4,7 @@
 export * from "./Actor.ts"
 export type { AuditEntry, WorkerAction } from "./Audit.ts"
 export * from "./Failure.ts"
+export { fenced } from "./Fence.ts"
 export * from "./Fleet.ts"
 export * from "./FleetOptions.ts"
 export * from "./FleetStore.ts"

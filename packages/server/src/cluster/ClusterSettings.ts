@@ -14,8 +14,8 @@ export interface ClusterSettings {
   readonly port: number
   /** After so long without a word of it, a server's partitions are given to others. */
   readonly lockExpiration: Duration.Duration
-  /** How the servers find out which of them live: by asking one another, or Kubernetes. */
-  readonly health: "ping" | "kubernetes"
+  /** Where the servers find out which of them live: in the store, or from Kubernetes. */
+  readonly health: "store" | "kubernetes"
   /** Of the pods of the servers, where Kubernetes is asked. */
   readonly podSelector: string | undefined
 }
@@ -53,9 +53,10 @@ export const clusterVariables = {
   }),
   health: oneOf({
     name: "MUSTER_CLUSTER_HEALTH",
-    description: "how the servers find out which of them live: by asking one another, or the Kubernetes API",
-    values: ["ping", "kubernetes"],
-    fallback: "ping"
+    description:
+      "where the servers find out which of them live: in the store, where each says so every second, or from the Kubernetes API, which knows of a pod that is gone sooner",
+    values: ["store", "kubernetes"],
+    fallback: "store"
   }),
   podSelector: text({
     name: "MUSTER_CLUSTER_POD_SELECTOR",

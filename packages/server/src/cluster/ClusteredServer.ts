@@ -62,7 +62,8 @@ const makeServer = Effect.fnUntraced(function* (
 
   const beats = (url: string) =>
     Effect.timeout(beat(url), third).pipe(
-      Effect.catchCause(() => Effect.sync(() => holdings.doubt())),
+      // Without one, it is less and less certain.
+      Effect.ignoreCause,
       Effect.repeat(Schedule.fixed(beatInterval))
     )
 
@@ -88,17 +89,16 @@ const makeServer = Effect.fnUntraced(function* (
       }
     })
 
-  /** What is under way for a partition has as long as it would be certain to be this server's. */
   const handOver = (partition: number, epoch: number) =>
-    Effect.gen(function* () {
-      holdings.remove(partition)
-      yield* Effect.timeoutOption(holdings.left(partition), lockExpiration)
-      yield* Effect.ignore(Effect.timeoutOption(membership.release(id, partition, epoch), third))
-    })
+    Effect.andThen(
+      holdings.giveAway(partition, third),
+      Effect.ignore(Effect.timeoutOption(membership.release(id, partition, epoch), third))
+    )
 
   const join = Effect.fnUntraced(function* (url: string) {
     yield* Effect.mapError(beat(url), (error) => CannotOpenStore.because(name, describe(error)))
     yield* Effect.forkIn(beats(url), memberScope)
+    yield* Effect.forkIn(holdings.watch, memberScope)
     yield* Effect.forkIn(
       notices.send(() => holdings.hasCompany),
       memberScope
@@ -113,7 +113,10 @@ const makeServer = Effect.fnUntraced(function* (
     )
     const scope = yield* Scope.fork(memberScope)
     engineScope = scope
-    const engine = yield* Layer.buildWithScope(engineLayer(settings), scope).pipe(
+    const engine = yield* Layer.buildWithScope(
+      engineLayer(settings, (address) => membership.isAlive(address)),
+      scope
+    ).pipe(
       Effect.provideService(SqlClient.SqlClient, sql),
       Effect.mapError((error) =>
         error._tag === "SqlError"

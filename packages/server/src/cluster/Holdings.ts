@@ -1,10 +1,17 @@
 /**
- * The partitions that this server holds, and how sure it may be of that. It is certain for as long after the beginning
- * of a beat that the store confirmed as no other server can claim them, whose waiting began with the end of that beat.
+ * The partitions that this server holds, and how sure it may be of that. It is certain for almost as long after the
+ * beginning of a beat that the store confirmed as no other server can claim them: their waiting began with that beat's
+ * end. What is left of that time is for calls under way to be given up.
  */
 import type { News, Sharing } from "@muster/core/fleet"
 import { type Clock, Duration, Effect, Latch, PubSub, Stream } from "effect"
 import type { Confirmation } from "./Membership.ts"
+
+/** Of the time after which others can claim what nothing was heard of. */
+const certainShare = 0.9
+const doubtInterval = Duration.millis(100)
+/** What was given up ends at once, or never will. */
+const giveUpTime = Duration.seconds(1)
 
 interface Moment {
   readonly monotonic: number
@@ -18,18 +25,22 @@ interface BegunBeat {
 
 export class Holdings {
   private readonly clock: Clock.Clock
-  private readonly expiration: number
+  /** How long after a beat this server is certain, in milliseconds. */
+  private readonly certainty: number
   private readonly told: PubSub.PubSub<News>
   private current: ReadonlyMap<number, number> = new Map()
+  /** Nothing new is begun for these, but what is under way may end. */
+  private readonly leaving = new Set<number>()
+  private changed = Latch.makeUnsafe(false)
   private readonly losses = new Map<number, Latch.Latch>()
   private confirmed = { monotonic: -Infinity, wall: -Infinity }
   private alive: ReadonlySet<string> = new Set()
   private wasCertain = false
-  private leaving: (partition: number) => Effect.Effect<void> = () => Effect.void
+  private leave: (partition: number) => Effect.Effect<void> = () => Effect.void
 
   constructor(clock: Clock.Clock, expiration: Duration.Duration, news: PubSub.PubSub<News>) {
     this.clock = clock
-    this.expiration = Duration.toMillis(expiration)
+    this.certainty = Duration.toMillis(expiration) * certainShare
     this.told = news
   }
 
@@ -40,9 +51,35 @@ export class Holdings {
 
   /** By two clocks: one of them stands still while a virtual machine does, the other can be set. */
   get isCertain(): boolean {
+    return this.certainFor > 0
+  }
+
+  private get certainFor(): number {
     const { monotonic, wall } = this.confirmed
     const now = this.now()
-    return now.monotonic - monotonic < this.expiration && Math.abs(now.wall - wall) < this.expiration
+    return this.certainty - Math.max(now.monotonic - monotonic, Math.abs(now.wall - wall))
+  }
+
+  private isOurs(partition: number): boolean {
+    return this.isCertain && (this.current.has(partition) || this.leaving.has(partition))
+  }
+
+  private ended(partition: number): Effect.Effect<void> {
+    return Effect.suspend(() =>
+      this.isOurs(partition) ? Effect.andThen(this.changed.await, this.ended(partition)) : Effect.void
+    )
+  }
+
+  /** Notices, for ever, when this server cannot be certain any more. */
+  get watch(): Effect.Effect<never> {
+    const look = Effect.suspend(() => {
+      const left = this.certainFor
+      if (left > 0) return Effect.sleep(left)
+      if (this.wasCertain) this.touch()
+      this.wasCertain = false
+      return Effect.sleep(doubtInterval)
+    })
+    return Effect.forever(look)
   }
 
   private now(): Moment {
@@ -72,23 +109,34 @@ export class Holdings {
     this.wasCertain = true
   }
 
-  /** A beat was not confirmed. */
-  doubt(): void {
-    if (this.isCertain) return
-    this.wasCertain = false
-  }
-
   add(partition: number, epoch: number): void {
     this.current = new Map([...this.current, [partition, epoch]])
     this.tell({ _tag: "Held" })
   }
 
+  /** It is somebody else's, or may be. */
   remove(partition: number): void {
-    if (!this.current.has(partition)) return
-    this.current = new Map(Array.from(this.current).filter(([held]) => held !== partition))
-    this.losses.get(partition)?.openUnsafe()
-    this.losses.delete(partition)
-    this.tell({ _tag: "Held" })
+    this.leaving.delete(partition)
+    if (this.current.has(partition)) {
+      this.current = new Map(Array.from(this.current).filter(([held]) => held !== partition))
+      this.losses.get(partition)?.openUnsafe()
+      this.losses.delete(partition)
+      this.tell({ _tag: "Held" })
+    }
+    this.touch()
+  }
+
+  /** Nothing new is begun for it. Waits until what is under way has ended; what has not within `grace` is given up. */
+  giveAway(partition: number, grace: Duration.Duration): Effect.Effect<void> {
+    return Effect.gen({ self: this }, function* () {
+      if (this.current.has(partition)) this.leaving.add(partition)
+      const isLeaving = this.leaving.has(partition)
+      this.current = new Map(Array.from(this.current).filter(([held]) => held !== partition))
+      this.tell({ _tag: "Held" })
+      if (isLeaving) yield* Effect.timeoutOption(this.leave(partition), grace)
+      this.remove(partition)
+      yield* Effect.timeoutOption(this.leave(partition), giveUpTime)
+    })
   }
 
   /** Waits until a partition is held no more. */
@@ -101,9 +149,10 @@ export class Holdings {
     })
   }
 
-  /** What the fleet still has to do for a partition that is given away. */
-  left(partition: number): Effect.Effect<void> {
-    return Effect.suspend(() => this.leaving(partition))
+  private touch(): void {
+    const { changed } = this
+    this.changed = Latch.makeUnsafe(false)
+    changed.openUnsafe()
   }
 
   tell(news: News): void {
@@ -115,10 +164,12 @@ export class Holdings {
     return {
       held: () => this.current,
       isCertain: () => this.isCertain,
+      isOurs: (partition) => this.isOurs(partition),
+      ended: (partition) => this.ended(partition),
       tell,
       news: Stream.fromPubSub(this.told),
       onLeaving: (done) => {
-        this.leaving = done
+        this.leave = done
       }
     }
   }

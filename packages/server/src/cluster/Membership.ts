@@ -80,6 +80,15 @@ export class Membership {
     })
   }
 
+  /** Whether a server lives that is reached there. */
+  isAlive(address: string): Effect.Effect<boolean, SqlError.SqlError> {
+    return Effect.map(
+      this.sql`SELECT 1 FROM muster_server WHERE address = ${address}
+        AND seen_at > ${this.now} - ${this.expiration}::double precision`,
+      ({ length }) => length > 0
+    )
+  }
+
   /**
    * Makes a partition a server's, unless it is that of another one that may still believe so; its new epoch. It is the
    * last of this server's beats that counts, so one that has not beaten for long gets none.

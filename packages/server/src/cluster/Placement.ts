@@ -10,7 +10,6 @@ import * as EntityId from "effect/cluster/EntityId"
 import * as MessageStorage from "effect/cluster/MessageStorage"
 import * as RunnerAddress from "effect/cluster/RunnerAddress"
 import * as RunnerHealth from "effect/cluster/RunnerHealth"
-import * as Runners from "effect/cluster/Runners"
 import * as Sharding from "effect/cluster/Sharding"
 import * as ShardingConfig from "effect/cluster/ShardingConfig"
 import * as SocketRunner from "effect/cluster/SocketRunner"
@@ -18,8 +17,14 @@ import * as SqlRunnerStorage from "effect/cluster/SqlRunnerStorage"
 import * as RpcSerialization from "effect/rpc/RpcSerialization"
 import type { ClusterSettings } from "./ClusterSettings.ts"
 
-/** The engine, over the `SqlClient` of the context. */
-export const engineLayer = (settings: ClusterSettings) => {
+/**
+ * The engine, over the `SqlClient` of the context. `isAlive`: whether a server lives, by the same word as its claims; one
+ * that was stopped still accepts connections, so asking it says nothing.
+ */
+export const engineLayer = (
+  settings: ClusterSettings,
+  isAlive: (address: string) => Effect.Effect<boolean, unknown>
+) => {
   const { health, host, lockExpiration, podSelector, port } = settings
   const third = Duration.times(lockExpiration, 1 / 3)
   const config = ShardingConfig.layer({
@@ -39,10 +44,10 @@ export const engineLayer = (settings: ClusterSettings) => {
       ? RunnerHealth.layerK8s({ labelSelector: podSelector }).pipe(
           Layer.provide(NodeClusterSocket.layerK8sHttpClient)
         )
-      : RunnerHealth.layerPing.pipe(
-          Layer.provide(Runners.layerRpc),
-          Layer.provide(NodeClusterSocket.layerClientProtocol)
-        )
+      : Layer.succeed(RunnerHealth.RunnerHealth, {
+          // Where the store does not answer, nobody is moved.
+          isAlive: ({ host, port }) => Effect.orElseSucceed(isAlive(`${host}:${port}`), () => true)
+        })
   return SocketRunner.layer.pipe(
     Layer.provide([NodeClusterSocket.layerSocketServer, NodeClusterSocket.layerClientProtocol]),
     Layer.provide(runnerHealth),
