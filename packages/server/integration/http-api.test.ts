@@ -305,6 +305,7 @@ describe("the system's routes", () => {
       "/v1/history",
       "/v1/scheduler",
       "/v1/scheduler/workers",
+      "/v1/cluster",
       "/healthz",
       "/readyz",
       "/metrics",

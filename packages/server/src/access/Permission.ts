@@ -39,6 +39,7 @@ export const permissions: Readonly<Record<Endpoint, Permission>> = {
   getHistory: "look",
   getScheduler: "look",
   listSchedulerWorkers: "look",
+  getCluster: "look",
   health: "public",
   ready: "public",
   metrics: "look",

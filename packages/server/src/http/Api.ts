@@ -30,6 +30,7 @@ import {
 import { Authentication } from "./Authentication.ts"
 import { IdempotencyKey } from "./RequestKeys.ts"
 import { BinaryEvent, StructuredEvent } from "./CloudEvents.ts"
+import { ClusterResponse } from "./ClusterSchemas.ts"
 import { HttpLimits } from "./HttpLimits.ts"
 import { HistoryView, OverviewView } from "./OverviewView.ts"
 import { batchExamples, eventExamples, polish, withExamples, workerExamples } from "./OpenApiDocument.ts"
@@ -458,6 +459,19 @@ const scheduler = HttpApiGroup.make("scheduler")
     OpenApi.annotations({ title: "Scheduler", description: "The scheduler that workers are registered with" })
   )
 
+const cluster = HttpApiGroup.make("cluster")
+  .add(
+    HttpApiEndpoint.get("getCluster", "/v1/cluster", { success: ClusterResponse }).annotateMerge(
+      describe(
+        "Look at the servers",
+        "Which there are, how they are, and which partitions of the fleet each looks after; any server answers for all."
+      )
+    )
+  )
+  .annotateMerge(
+    OpenApi.annotations({ title: "Cluster", description: "The servers that look after the fleet" })
+  )
+
 const access = HttpApiGroup.make("access")
   .add(
     HttpApiEndpoint.get("getSession", "/v1/session", { success: SessionView }).annotateMerge(
@@ -594,7 +608,7 @@ const system = HttpApiGroup.make("system")
   .annotateMerge(OpenApi.annotations({ title: "System", description: "For those who run the service" }))
 
 export class Api extends HttpApi.make("muster")
-  .add(workers, deadLetters, events, overview, scheduler, access, system)
+  .add(workers, deadLetters, events, overview, scheduler, cluster, access, system)
   .middleware(RequestProblems)
   .middleware(Authentication)
   .annotateMerge(

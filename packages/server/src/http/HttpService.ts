@@ -20,6 +20,7 @@ import { CannotListen } from "./CannotListen.ts"
 import { TrustedProxies } from "./ClientAddress.ts"
 import { answerClientErrors, onRequest } from "./ClientErrors.ts"
 import { limitConnections } from "./ConnectionLimits.ts"
+import { ClusterHandlers } from "./ClusterHandlers.ts"
 import { Console } from "./Console.ts"
 import { DeadLettersHandlers } from "./DeadLettersHandlers.ts"
 import { Documentation } from "./Documentation.ts"
@@ -42,6 +43,7 @@ export const Routes = HttpApiBuilder.layer(Api).pipe(
     EventsHandlers,
     OverviewHandlers,
     SchedulerHandlers,
+    ClusterHandlers,
     SystemHandlers,
     AccessHandlers
   ]),

@@ -3,7 +3,13 @@
  * says.
  */
 import { RegistrationConfig, SchedulerPort } from "@muster/core"
-import { Fleet, type FleetOptions, FleetStore, MemoryFleetStore } from "@muster/core/fleet"
+import {
+  Fleet,
+  type FleetOptions,
+  FleetStore,
+  MemoryFleetStore,
+  type StoreUnavailable
+} from "@muster/core/fleet"
 import { TestScheduler, type TestSchedulerOptions } from "@muster/testing"
 import { Effect, Layer, Logger } from "effect"
 import { HttpRouter, HttpServer } from "effect/http"
@@ -12,12 +18,15 @@ import { AuditLog } from "../access/AuditLog.ts"
 import { auditedMemory } from "../access/MemoryAuditLog.ts"
 import { makeMemoryTokenStore } from "../access/MemoryTokenStore.ts"
 import { TokenStore } from "../access/TokenStore.ts"
+import { Cluster, type ClusterView } from "../cluster/Cluster.ts"
 import { Lifecycle } from "../Lifecycle.ts"
 import { Routes } from "./HttpService.ts"
 
 export interface TestRoutesOptions {
   /** Default: nobody is asked who they are. */
   readonly access?: Parameters<typeof accessLayer>[0]
+  /** Default: a server that is alone, of which nothing is told. */
+  readonly cluster?: Effect.Effect<ClusterView, StoreUnavailable>
   readonly fleet?: Partial<FleetOptions>
   readonly scheduler?: TestSchedulerOptions
   /** What the scheduler is told before anything else happens. */
@@ -31,6 +40,7 @@ type Headers = Readonly<Record<string, string>>
 /** The routes, until the scope ends. */
 export const start = Effect.fnUntraced(function* ({
   access = openAccess,
+  cluster = Effect.succeed({ clustered: false, servers: [], unowned: [] }),
   fleet = {},
   prepare = () => Effect.void,
   scheduler: options = {},
@@ -43,6 +53,7 @@ export const start = Effect.fnUntraced(function* ({
   const services = Layer.mergeAll(
     accessLayer(access).pipe(Layer.provideMerge(Fleet.layerWith(fleet))),
     Layer.succeed(Lifecycle, lifecycle),
+    Layer.succeed(Cluster, { view: cluster }),
     HttpServer.layerServices
   ).pipe(
     Layer.provideMerge(
