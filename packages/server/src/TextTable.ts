@@ -11,7 +11,9 @@ export const textTable = (
   headings: ReadonlyArray<string>,
   rows: ReadonlyArray<ReadonlyArray<string>>,
   width: number,
-  paint: Paint
+  paint: Paint,
+  /** How a row is marked. */
+  formatOf: (row: number) => Parameters<Paint>[0] | undefined = () => undefined
 ): string => {
   const shown = rows.map((row) => row.map(printable))
   const widths = headings.map((heading, column) =>
@@ -25,5 +27,9 @@ export const textTable = (
         .trimEnd(),
       width
     )
-  return [paint("bold", line(headings)), ...shown.map(line)].join("\n")
+  const marked = (text: string, row: number) => {
+    const format = formatOf(row)
+    return format === undefined ? text : paint(format, text)
+  }
+  return [paint("bold", line(headings)), ...shown.map((row, index) => marked(line(row), index))].join("\n")
 }

@@ -26,6 +26,7 @@ const commands = {
   why: async () => (await import("./commands/why.ts")).why,
   "dead-letters": async () => (await import("./commands/deadLetters.ts")).deadLetters,
   scheduler: async () => (await import("./commands/scheduler.ts")).scheduler,
+  cluster: async () => (await import("./commands/cluster.ts")).cluster,
   config: async () => (await import("./commands/config.ts")).config,
   doctor: async () => (await import("./commands/doctor.ts")).doctor,
   tokens: async () => (await import("./commands/tokens.ts")).tokens,

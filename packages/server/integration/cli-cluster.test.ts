@@ -1,0 +1,102 @@
+/**
+ * `muster cluster`, piped and on a terminal: of a real service, and of one that answers what the test says.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import { once } from "node:events"
+import { createServer } from "node:http"
+import type { ClusterView } from "../src/cluster/Cluster.ts"
+import { lost, takenOver, well } from "../src/cluster/TestCluster.ts"
+import { toClusterResponse } from "../src/http/ClusterSchemas.ts"
+import { version } from "../src/version.ts"
+import { hasScript, PseudoTerminal } from "./PseudoTerminal.ts"
+import { runMuster } from "./RunMuster.ts"
+import { Service } from "./ServiceProcess.ts"
+
+const onTerminal = hasScript ? it : it.skip
+
+/** Answers every request with how its cluster is. */
+const answering = async (view: ClusterView) => {
+  const cluster = { view }
+  const server = createServer((_, response) => {
+    response
+      .writeHead(200, { "content-type": "application/json" })
+      .end(JSON.stringify(toClusterResponse(cluster.view)))
+  })
+  server.listen(0, "127.0.0.1")
+  await once(server, "listening")
+  const address = server.address()
+  const port = typeof address === "object" ? address?.port : undefined
+  return {
+    cluster,
+    url: `http://127.0.0.1:${port}`,
+    [Symbol.asyncDispose]: async () => {
+      server.closeAllConnections()
+      server.close()
+      await once(server, "close")
+    }
+  }
+}
+
+const unattended =
+  "Partitions 23, 25-31 have no server: changes of their workers are accepted, and carried out once a server looks after them.\n"
+
+describe("muster cluster", () => {
+  it("tells of a server that is alone where it listens, and that it has all partitions", async () => {
+    await using service = await Service.start()
+    const { code, errors, output } = await runMuster(["cluster", "--server", service.url])
+    assert.strictEqual(code, 0)
+    assert.strictEqual(errors, "")
+    const [url, address, state, itsVersion, startedAt = "", seenAt = "", ...rest] = output.trim().split("\t")
+    assert.deepStrictEqual(
+      [url, address, state, itsVersion, ...rest],
+      [service.url, "", "up", version, "0-31", "answers"]
+    )
+    assert.isAtMost(Date.parse(startedAt), Date.parse(seenAt))
+    const { json } = await service.fetch("/v1/cluster")
+    const asJson = JSON.parse((await runMuster(["cluster", "--json", "--server", service.url])).output)
+    assert.deepStrictEqual(
+      { ...asJson, servers: asJson.servers.length },
+      { clustered: false, partitions: 32, servers: 1, unowned: [] }
+    )
+    assert.strictEqual(asJson.servers[0].id, json.servers[0].id)
+  })
+
+  it("ends with 1 where nobody looks after a partition, and says what that means", async () => {
+    await using service = await answering(lost)
+    const { code, errors, output } = await runMuster(["cluster", "--server", service.url])
+    assert.strictEqual(code, 1)
+    assert.strictEqual(errors, unattended)
+    assert.lengthOf(output.trim().split("\n"), 3)
+    const asJson = await runMuster(["cluster", "--json", "--server", service.url])
+    assert.strictEqual(asJson.code, 1)
+    assert.deepStrictEqual(JSON.parse(asJson.output), toClusterResponse(lost))
+  })
+
+  it.each([
+    ["all is well", well],
+    ["a server is lost, and others have what it had", takenOver]
+  ])("ends with 0 where %s", async (_, view) => {
+    await using service = await answering(view)
+    const { code, errors } = await runMuster(["cluster", "--server", service.url])
+    assert.deepStrictEqual([code, errors], [0, ""])
+  })
+
+  onTerminal("is a table on a terminal, with what is wrong below", async () => {
+    await using service = await answering(lost)
+    await using terminal = new PseudoTerminal(["cluster", "--server", service.url], {
+      env: { NO_COLOR: "1" },
+      columns: 140
+    })
+    assert.strictEqual(await terminal.exit(), 1)
+    assert.deepStrictEqual(terminal.output.split("\r\n"), [
+      "SERVER                    STATE  VERSION  UPTIME  HEARD    PARTITIONS",
+      "10.0.0.3:34431            lost   1.0.0    3m      12s ago  none",
+      "10.0.0.2:34431            up     1.0.0    2m      0s ago   13: 11-22, 24",
+      "10.0.0.1:34431 (answers)  up     1.0.0    1m      0s ago   11: 0-10",
+      "2 servers up; 24 of 32 partitions are looked after.",
+      "10.0.0.3:34431 is lost: it ended without a word, or cannot reach the store.",
+      unattended.trim(),
+      ""
+    ])
+  })
+})
