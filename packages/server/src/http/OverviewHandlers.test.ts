@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { SchedulerRejected } from "@muster/core"
 import { TestScheduler } from "@muster/testing"
 import { Effect } from "effect"
+import { lost } from "../cluster/TestCluster.ts"
 import { problem, start, waiting, worker } from "./TestRoutes.ts"
 
 describe("GET /v1/overview", () => {
@@ -42,6 +43,19 @@ describe("GET /v1/overview", () => {
         summary: "3 workers registered; scheduler healthy; 1 dead letter",
         deadLetters: 1,
         unfinished: 0
+      })
+    }).pipe(Effect.scoped)
+  )
+})
+
+describe("the overview of a cluster", () => {
+  it.live("counts its servers, and what nobody looks after", () =>
+    Effect.gen(function* () {
+      const { send } = yield* start({ cluster: Effect.succeed(lost) })
+      assert.deepInclude((yield* send("GET", "/v1/overview")).json, {
+        cluster: { up: 2, lost: 1, unattended: 8 },
+        state: "trouble",
+        summary: "8 partitions without a server; 1 server lost; 0 workers registered; scheduler healthy"
       })
     }).pipe(Effect.scoped)
   )

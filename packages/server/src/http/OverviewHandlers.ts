@@ -5,6 +5,8 @@ import { CircuitBreaker, SchedulerPort } from "@muster/core"
 import { Fleet, Priority, type WorkerKind } from "@muster/core/fleet"
 import { Clock, Duration, Effect, Option } from "effect"
 import { HttpApiBuilder } from "effect/http-api"
+import { Cluster, type ClusterView } from "../cluster/Cluster.ts"
+import { lostServers, unattended } from "../cluster/ClusterWords.ts"
 import { History, type HistoryPoint, historyStep } from "../History.ts"
 import { Api } from "./Api.ts"
 import { storeUnavailable } from "./FleetProblems.ts"
@@ -26,6 +28,7 @@ export const OverviewHandlers = HttpApiBuilder.group(
     const port = yield* SchedulerPort
     const fleet = yield* Fleet
     const history = yield* History
+    const cluster = yield* Cluster
     const breaker = yield* Effect.serviceOption(CircuitBreaker)
     const health =
       port.health === undefined
@@ -38,6 +41,7 @@ export const OverviewHandlers = HttpApiBuilder.group(
         Effect.fnUntraced(function* () {
           const kinds = yield* Effect.mapError(fleet.kinds, storeUnavailable)
           const oldest = yield* Effect.mapError(fleet.oldestUnfinished, storeUnavailable)
+          const servers = yield* Effect.mapError(cluster.view, storeUnavailable)
           const facts = {
             at: formatTime(yield* Clock.currentTimeMillis),
             workers: {
@@ -53,6 +57,7 @@ export const OverviewHandlers = HttpApiBuilder.group(
               health: yield* health,
               circuit: Option.isNone(breaker) ? null : yield* breaker.value.state
             },
+            cluster: clusterOf(servers),
             store: {
               trouble: Option.getOrNull(Option.map(yield* fleet.storeTrouble, ({ message }) => message))
             }
@@ -77,6 +82,15 @@ export const OverviewHandlers = HttpApiBuilder.group(
       )
   })
 )
+
+const clusterOf = (view: ClusterView): OverviewView["cluster"] =>
+  view.clustered
+    ? {
+        up: view.servers.filter(({ state }) => state === "up").length,
+        lost: lostServers(view.servers).length,
+        unattended: unattended(view).length
+      }
+    : null
 
 const countOf = (kinds: ReadonlyArray<WorkerKind>): number =>
   kinds.reduce((sum, { workers }) => sum + workers, 0)

@@ -18,6 +18,7 @@ const well: Facts = {
   oldestUnfinished: null,
   deadLetters: 0,
   scheduler: { adapter: "embedded", health: { status: "healthy" }, circuit: "closed" },
+  cluster: null,
   store: { trouble: null }
 }
 
@@ -60,6 +61,17 @@ describe("the sentence of an overview", () => {
       { scheduler: { adapter: "hodei", health: null, circuit: "closed" } },
       "well",
       "1,523 workers registered; scheduler cannot be asked how it is"
+    ],
+    [{ cluster: { up: 3, lost: 0, unattended: 0 } }, "well", "1,523 workers registered; scheduler healthy"],
+    [
+      { cluster: { up: 2, lost: 1, unattended: 0 } },
+      "trouble",
+      "1 server lost; 1,523 workers registered; scheduler healthy"
+    ],
+    [
+      { cluster: { up: 1, lost: 2, unattended: 21 } },
+      "trouble",
+      "21 partitions without a server; 2 servers lost; 1,523 workers registered; scheduler healthy"
     ],
     [
       { store: { trouble: "the disk is full" } },

@@ -15,7 +15,7 @@ export const OverviewView = Schema.Struct({
   }),
   state: Schema.Literals(["well", "busy", "trouble"]).annotate({
     description:
-      "busy: changes are on their way. trouble: somebody should look, since the scheduler is away, the store cannot be written to, or there are dead letters"
+      "busy: changes are on their way. trouble: somebody should look, since the scheduler is away, the store cannot be written to, there are dead letters, a server is lost, or no server looks after a partition"
   }),
   workers: Schema.Struct({
     total: Schema.Int,
@@ -38,6 +38,15 @@ export const OverviewView = Schema.Struct({
     health: Schema.NullOr(SchedulerHealth).annotate({ description: "null: it cannot be asked" }),
     circuit: Schema.NullOr(Schema.Literals(["closed", "open", "half_open"]))
   }),
+  cluster: Schema.NullOr(
+    Schema.Struct({
+      up: Schema.Int.annotate({ description: "Servers that are up" }),
+      lost: Schema.Int.annotate({
+        description: "Servers that went away without a word, and that none was started in place of since"
+      }),
+      unattended: Schema.Int.annotate({ description: "Partitions that no server looks after" })
+    })
+  ).annotate({ description: "null: this server is alone" }),
   store: Schema.Struct({
     trouble: Schema.NullOr(Schema.String.annotate({ description: "Why changes are not accepted" }))
   })
@@ -82,7 +91,7 @@ const longWait = 30_000
 export const summarize = (
   overview: Omit<OverviewView, "summary" | "state">
 ): Pick<OverviewView, "summary" | "state"> => {
-  const { deadLetters, oldestUnfinished, scheduler, store, unfinished, workers } = overview
+  const { cluster, deadLetters, oldestUnfinished, scheduler, store, unfinished, workers } = overview
   const registered = workers.kinds
     .filter(({ phase }) => phase === "registered" || phase === "ready")
     .reduce((sum, { count }) => sum + count, 0)
@@ -101,12 +110,21 @@ export const summarize = (
           `${plural(unfinished, "change")} under way` +
             (waited < longWait ? "" : `, the oldest for ${span(waited)}`)
         ]
+  const { lost = 0, unattended = 0 } = cluster ?? {}
   const isTrouble =
-    store.trouble !== null || isAway || status === "unavailable" || deadLetters > 0 || waited >= 10 * longWait
+    store.trouble !== null ||
+    lost > 0 ||
+    unattended > 0 ||
+    isAway ||
+    status === "unavailable" ||
+    deadLetters > 0 ||
+    waited >= 10 * longWait
   return {
     state: isTrouble ? "trouble" : unfinished > 0 || status === "degraded" ? "busy" : "well",
     summary: [
       ...(store.trouble === null ? [] : [`no changes are accepted: ${store.trouble}`]),
+      ...(unattended === 0 ? [] : [`${plural(unattended, "partition")} without a server`]),
+      ...(lost === 0 ? [] : [`${plural(lost, "server")} lost`]),
       `${plural(registered, "worker")} registered`,
       ...waiting,
       schedulerWords,
