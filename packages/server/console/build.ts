@@ -16,7 +16,12 @@ const workFolder = resolve(folder, "../node_modules/.muster-console")
 const lock = join(workFolder, "lock")
 
 /** What the console has in common with the rest. */
-const shared = ["../src/deadletters/causeKey.ts", "../src/access/Identity.ts", "../src/access/Permission.ts"]
+const shared = [
+  "../src/deadletters/causeKey.ts",
+  "../src/access/Identity.ts",
+  "../src/access/Permission.ts",
+  "../src/cluster/ClusterWords.ts"
+]
 
 const newestSource = async (): Promise<number> => {
   const sources = (await readdir(join(folder, "src"), { recursive: true })).map((name) => join("src", name))

@@ -3,6 +3,7 @@
  * remembered: there must be none.
  */
 import { spawnSync } from "node:child_process"
+import axe from "axe-core"
 import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core"
 
 const found = spawnSync("which", ["chromium"], { encoding: "utf8" }).stdout.trim()
@@ -50,4 +51,15 @@ export class ConsoleBrowser {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.browser.close()
   }
+}
+
+/** What axe-core finds wrong with a page as it is now. */
+export const violations = async (page: Page): Promise<ReadonlyArray<string>> => {
+  // As an extension would bring it in: the page's own policy allows no script of others.
+  await page.evaluate(axe.source)
+  const results: { violations: ReadonlyArray<{ id: string; nodes: ReadonlyArray<{ html: string }> }> } =
+    await page.evaluate(
+      "axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] })"
+    )
+  return results.violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" ")}`)
 }

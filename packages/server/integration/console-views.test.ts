@@ -4,10 +4,8 @@
  * larger fleet, of which the documentation shows some.
  */
 import { join } from "node:path"
-import axe from "axe-core"
-import type { Page } from "playwright-core"
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
-import { ConsoleBrowser, hasBrowser, themes, whyNoBrowser } from "./ConsoleBrowser.ts"
+import { ConsoleBrowser, hasBrowser, themes, violations, whyNoBrowser } from "./ConsoleBrowser.ts"
 import { Scheduler } from "./SchedulerProcess.ts"
 import { Service } from "./ServiceProcess.ts"
 
@@ -86,16 +84,6 @@ describe.skipIf(!hasBrowser)(`the views of the console${whyNoBrowser}`, () => {
     await restarted?.[Symbol.asyncDispose]()
   })
 
-  const violations = async (page: Page): Promise<ReadonlyArray<string>> => {
-    // As an extension would bring it in: the page's own policy allows no script of others.
-    await page.evaluate(axe.source)
-    const results: { violations: ReadonlyArray<{ id: string; nodes: ReadonlyArray<{ html: string }> }> } =
-      await page.evaluate(
-        "axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] })"
-      )
-    return results.violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" ")}`)
-  }
-
   interface Place {
     readonly of: Service
     /** Where the service asks for one. */
@@ -153,6 +141,7 @@ describe.skipIf(!hasBrowser)(`the views of the console${whyNoBrowser}`, () => {
     it("overview", () => look("overview", "#/", "All is well"))
     it("the story of an outage", () => look("story", `#/workers/${waiting}`, "registered"))
     it("scheduler", () => look("scheduler", "#/scheduler", "as wanted"))
+    it("a server that is alone", () => look("alone", "#/cluster", "This server is alone"))
     it("no dead letters", () => look("no-dead-letters", "#/dead-letters", "No dead letters"))
   })
 

@@ -8,6 +8,7 @@ import { access, isAuthenticationOn, may } from "./access/session.ts"
 import { SignIn } from "./access/SignIn.tsx"
 import { Audit } from "./audit/Audit.tsx"
 import { Brand } from "./Brand.tsx"
+import { Cluster } from "./cluster/Cluster.tsx"
 import { Confirm } from "./Confirm.tsx"
 import { DeadLetters } from "./deadletters/DeadLetters.tsx"
 import { connection } from "./live.ts"
@@ -27,6 +28,7 @@ const views = {
   worker: Worker,
   "dead-letters": DeadLetters,
   scheduler: Scheduler,
+  cluster: Cluster,
   tokens: Tokens,
   audit: Audit
 }
@@ -38,6 +40,7 @@ const needs = {
   worker: "getWorker",
   "dead-letters": "listDeadLetters",
   scheduler: "getScheduler",
+  cluster: "getCluster",
   tokens: "listTokens",
   audit: "listAudit"
 } as const
@@ -47,6 +50,7 @@ const places: ReadonlyArray<readonly [view: View, to: string, name: string]> = [
   ["workers", "#/workers", "Workers"],
   ["dead-letters", "#/dead-letters", "Dead letters"],
   ["scheduler", "#/scheduler", "Scheduler"],
+  ["cluster", "#/cluster", "Cluster"],
   ["tokens", "#/tokens", "Tokens"],
   ["audit", "#/audit", "Audit log"]
 ]

@@ -13,7 +13,7 @@ export const phases: ReadonlyArray<Phase> = [
   "failed"
 ]
 
-const shapes: Readonly<Record<Phase, string>> = {
+export const shapes: Readonly<Record<Phase, string>> = {
   pending: "M6 1a5 5 0 1 1 0 10A5 5 0 0 1 6 1Zm0 1.6a3.4 3.4 0 1 0 0 6.8 3.4 3.4 0 0 0 0-6.8Z",
   registering: "M6 1a5 5 0 1 1 0 10A5 5 0 0 1 6 1Zm0 1.6v6.8a3.4 3.4 0 0 0 0-6.8Z",
   registered: "M6 1a5 5 0 1 1 0 10A5 5 0 0 1 6 1Z",

@@ -4,7 +4,15 @@
  */
 import { computed, signal } from "@preact/signals"
 
-export type View = "overview" | "workers" | "worker" | "dead-letters" | "scheduler" | "tokens" | "audit"
+export type View =
+  | "overview"
+  | "workers"
+  | "worker"
+  | "dead-letters"
+  | "scheduler"
+  | "cluster"
+  | "tokens"
+  | "audit"
 
 export interface Route {
   readonly view: View
@@ -18,6 +26,7 @@ const views: Readonly<Record<string, View>> = {
   workers: "workers",
   "dead-letters": "dead-letters",
   scheduler: "scheduler",
+  cluster: "cluster",
   tokens: "tokens",
   audit: "audit"
 }

@@ -132,7 +132,7 @@ interface SchedulerCardProps {
   readonly drift: DriftView | null
 }
 
-function SchedulerCard({ drift, fleet: { scheduler, store } }: SchedulerCardProps) {
+function SchedulerCard({ drift, fleet: { cluster, scheduler, store } }: SchedulerCardProps) {
   const { health } = scheduler
   return (
     <section class="card">
@@ -161,6 +161,16 @@ function SchedulerCard({ drift, fleet: { scheduler, store } }: SchedulerCardProp
         </dd>
         <dt>Store</dt>
         <dd>{store.trouble ?? "takes changes"}</dd>
+        {cluster === null ? null : (
+          <>
+            <dt>
+              <a href="#/cluster">Servers</a>
+            </dt>
+            <dd>
+              {count(cluster.up)} up{cluster.lost === 0 ? "" : `, ${count(cluster.lost)} lost`}
+            </dd>
+          </>
+        )}
       </dl>
     </section>
   )
