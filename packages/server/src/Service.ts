@@ -2,7 +2,7 @@
  * `muster serve`: starts everything in order, says where it listens, and ends everything in order when it is asked
  * to.
  */
-import { RegistrationConfig, SchedulerPort } from "@muster/core"
+import { CircuitBreaker, RegistrationConfig, SchedulerPort } from "@muster/core"
 import { Clock, Duration, Effect, Exit, Fiber, Layer, Option, Record, Redacted, Scope } from "effect"
 import { fenced, Fleet, type FleetOptions, FleetSharing } from "@muster/core/fleet"
 import { accessLayer, accessUpkeep } from "./access/AccessServices.ts"
@@ -49,7 +49,12 @@ export const runService = Effect.fnUntraced(function* (
       )
       yield* announce(settings, http.url)
       const { join } = yield* ClusterMember
-      yield* join(http.url)
+      const breaker = yield* Effect.serviceOption(CircuitBreaker)
+      const isFailing = Option.match(breaker, {
+        onNone: () => Effect.succeed(false),
+        onSome: ({ state }) => Effect.map(state, (state) => state !== "closed")
+      })
+      yield* join(http.url, isFailing)
       yield* warnOfOpenSecrets
       const signal = yield* requested
       yield* Effect.logInfo(`Received ${signal}; stopping`)

@@ -25,6 +25,7 @@ const all = Array.from({ length: partitions }, (_, partition) => partition)
 interface Process {
   held: ReadonlyMap<number, number>
   isCertain: boolean
+  isHeldBack: boolean
   /** Open once something was lost. */
   readonly lost: Latch.Latch
   hears: boolean
@@ -54,6 +55,7 @@ class Company {
     const process: Process = {
       held: new Map(),
       isCertain: true,
+      isHeldBack: false,
       lost: Latch.makeUnsafe(false),
       hears: true,
       tell: (told) => {
@@ -64,6 +66,7 @@ class Company {
     const sharing: Sharing = {
       held: () => process.held,
       isCertain: () => process.isCertain,
+      isHeldBack: () => process.isHeldBack,
       isOurs: (partition) => process.isCertain && process.held.has(partition),
       ended: (partition) =>
         Effect.andThen(

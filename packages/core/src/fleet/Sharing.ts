@@ -25,6 +25,8 @@ export interface Sharing {
   readonly held: () => ReadonlyMap<number, number>
   /** Whether that was confirmed so recently that nobody else can have been given them. */
   readonly isCertain: () => boolean
+  /** Whether most of the others find the scheduler failing: then it is, whatever this process has seen of it. */
+  readonly isHeldBack: () => boolean
   /** Whether calls for the workers of a partition may be under way: it is held, or being given away, for certain. */
   readonly isOurs: (partition: number) => boolean
   /** Waits until they may not. */
@@ -77,9 +79,9 @@ export class Share {
     return this.sharing === undefined || this.held.has(0)
   }
 
-  /** Whether calls may be sent at all. */
-  get isCertain(): boolean {
-    return this.sharing === undefined || this.sharing.isCertain()
+  /** Whether calls may be begun at all. */
+  get mayBegin(): boolean {
+    return this.sharing === undefined || (this.sharing.isCertain() && !this.sharing.isHeldBack())
   }
 
   /** The epoch in which it looks after a worker; `undefined`: it does not. */

@@ -12,6 +12,7 @@
  * - **After an outage**, or when the connection was lost and is there again, the rate starts low and doubles each second for as long as the scheduler takes what it gets
  *   (the slow start of RFC 5681): one that has come back with empty caches is not run over.
  * - **Told a rate**, with `maxRate`, it exceeds that never.
+ * - **Among several processes**, the rates that it is told are those of all; see {@link SchedulerShare}.
  *
  * A batch counts each of its members. Calls wait in the order in which they came.
  */
@@ -23,6 +24,7 @@ import { intercept } from "./intercept.ts"
 import { makeLine } from "./Line.ts"
 import { RecentCount } from "./RecentCount.ts"
 import { rateLimit } from "./SchedulerMetrics.ts"
+import { SchedulerShare } from "./SchedulerShare.ts"
 
 export interface PacingOptions {
   /** The most workers a second, above 0. Default: what the scheduler takes. */
@@ -101,8 +103,9 @@ const positive = (name: string, value: number): number => {
 /** The rate and what becomes of it; without Effect, times in milliseconds. */
 class Pace {
   private rate: number
-  private readonly maxRate: number
+  private readonly maxRateOfAll: number
   private readonly rampFrom: number
+  private readonly share: () => number
   private readonly outageAfter: number
   /** What was taken within the last second. */
   private readonly taken = new RecentCount(1000 / slice, slice)
@@ -116,11 +119,16 @@ class Pace {
   private cutAt = -Infinity
   private growth = firstGrowth
 
-  constructor({ maxRate = Infinity, outageAfter = 3, rampFrom = 50 }: PacingOptions) {
-    this.maxRate = positive("maxRate", maxRate)
+  constructor({ maxRate = Infinity, outageAfter = 3, rampFrom = 50 }: PacingOptions, share: () => number) {
+    this.maxRateOfAll = positive("maxRate", maxRate)
+    this.share = share
     this.rampFrom = positive("rampFrom", rampFrom)
     this.outageAfter = positive("outageAfter", outageAfter)
     this.rate = this.maxRate
+  }
+
+  private get maxRate(): number {
+    return this.maxRateOfAll * this.share()
   }
 
   get limit(): number | undefined {
@@ -154,7 +162,7 @@ class Pace {
   startAgain(now: number): void {
     this.away = 0
     this.isRamping = true
-    this.setRate(Math.min(this.rampFrom, this.maxRate), now)
+    this.setRate(Math.min(this.rampFrom * this.share(), this.maxRate), now)
   }
 
   wasAway(): void {
@@ -185,6 +193,10 @@ class Pace {
     const seconds = (now - this.filledAt) / 1000
     if (seconds <= 0) return
     this.filledAt = now
+    // The part of it that is this process's may have changed.
+    const { maxRate } = this
+    const isUnhindered = !this.isRamping && this.cutAt === -Infinity
+    this.rate = isUnhindered ? maxRate : Math.min(this.rate, maxRate)
     const isUsed = this.tokens < 1
     this.tokens = Math.min(this.tokens + this.rate * seconds, 1 + (this.rate * 2 * beat) / 1000)
     if (now - this.cutAt > remembered && !this.isRamping) this.grow(Infinity)
@@ -214,7 +226,7 @@ const make = Effect.fnUntraced(function* (
 > {
   const port = yield* SchedulerPort
   const clock = yield* Clock.Clock
-  const pace = new Pace(options)
+  const pace = new Pace(options, yield* SchedulerShare)
   yield* observe(rateLimit.at({}), () => pace.limit ?? 0)
   const line = yield* makeLine({
     mayGo: (members, now) => pace.mayGo(members, now),

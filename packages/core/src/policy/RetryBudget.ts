@@ -19,6 +19,7 @@ import { intercept } from "./intercept.ts"
 import { makeLine } from "./Line.ts"
 import { RecentCount } from "./RecentCount.ts"
 import { retryBudget } from "./SchedulerMetrics.ts"
+import { SchedulerShare } from "./SchedulerShare.ts"
 
 export interface RetryBudgetOptions {
   /** Retries for each first attempt, 0 or more. Default 0.2. */
@@ -66,13 +67,15 @@ class Budget {
   private readonly retries = new RecentCount(period, 1000)
   private readonly ratio: number
   private readonly reserve: number
+  private readonly share: () => number
 
-  constructor({ minPerSecond = 10, ratio = 0.2 }: RetryBudgetOptions) {
+  constructor({ minPerSecond = 10, ratio = 0.2 }: RetryBudgetOptions, share: () => number) {
     if (!(ratio >= 0) || !(minPerSecond >= 0) || ratio + minPerSecond === 0) {
       throw new RangeError("ratio and minPerSecond of RetryBudget must be 0 or more, and one of them above 0")
     }
     this.ratio = ratio
     this.reserve = minPerSecond * period
+    this.share = share
   }
 
   noteFirst(count: number, now: number): void {
@@ -81,7 +84,7 @@ class Budget {
 
   /** How many retries there may be now; below 0 after a batch that was larger, or when first attempts became fewer. */
   left(now: number): number {
-    return this.reserve + this.first.count(now) * this.ratio - this.retries.count(now)
+    return this.reserve * this.share() + this.first.count(now) * this.ratio - this.retries.count(now)
   }
 
   /** A batch with more retries than the whole budget goes when it is full. */
@@ -123,7 +126,7 @@ class FailedCalls {
 const make = Effect.fnUntraced(function* (options: RetryBudgetOptions) {
   const port = yield* SchedulerPort
   const clock = yield* Clock.Clock
-  const budget = new Budget(options)
+  const budget = new Budget(options, yield* SchedulerShare)
   yield* observe(retryBudget.at({}), () =>
     Math.max(0, Math.floor(budget.left(clock.currentTimeMillisUnsafe())))
   )

@@ -8,8 +8,11 @@ import type { CannotOpenStore } from "../store/CannotOpenStore.ts"
 export class ClusterMember extends Context.Service<
   ClusterMember,
   {
-    /** Joins the cluster as the server whose API listens at `url`. */
-    readonly join: (url: string) => Effect.Effect<void, CannotListen | CannotOpenStore>
+    /** Joins the cluster as the server whose API listens at `url`; `isFailing`: whether it finds the scheduler so. */
+    readonly join: (
+      url: string,
+      isFailing: Effect.Effect<boolean>
+    ) => Effect.Effect<void, CannotListen | CannotOpenStore>
     /** Hands over what it looks after, and leaves. */
     readonly leave: Effect.Effect<void>
   }

@@ -2,6 +2,7 @@
  * This server as one of a cluster: it says every second that it lives, looks after the partitions that it is given, and
  * hands them over before it ends.
  */
+import { SchedulerShare } from "@muster/core"
 import { FleetSharing, type News, StoreUnavailable } from "@muster/core/fleet"
 import { Clock, Context, Duration, Effect, Exit, Layer, PubSub, type Redacted, Schedule, Scope } from "effect"
 import * as SqlClient from "effect/sql/SqlClient"
@@ -52,16 +53,16 @@ const makeServer = Effect.fnUntraced(function* (
   const memberScope = yield* Scope.fork(yield* Effect.scope)
   let engineScope: Scope.Closeable | undefined
 
-  const beat = (url: string) =>
-    Effect.suspend(() => {
-      const begun = holdings.begin()
-      return Effect.map(membership.beat({ id, address, url, version }), (confirmation) =>
+  const makeBeat = (url: string, isFailing: Effect.Effect<boolean>) =>
+    Effect.flatMap(isFailing, (isFailing) => {
+      const begun = holdings.begin(isFailing)
+      return Effect.map(membership.beat({ id, address, url, version }, isFailing), (confirmation) =>
         holdings.confirm(begun, confirmation)
       )
     })
 
-  const beats = (url: string) =>
-    Effect.timeout(beat(url), third).pipe(
+  const beats = (beat: ReturnType<typeof makeBeat>) =>
+    Effect.timeout(beat, third).pipe(
       // Without one, it is less and less certain.
       Effect.ignoreCause,
       Effect.repeat(Schedule.fixed(beatInterval))
@@ -95,9 +96,10 @@ const makeServer = Effect.fnUntraced(function* (
       Effect.ignore(Effect.timeoutOption(membership.release(id, partition, epoch), third))
     )
 
-  const join = Effect.fnUntraced(function* (url: string) {
-    yield* Effect.mapError(beat(url), (error) => CannotOpenStore.because(name, describe(error)))
-    yield* Effect.forkIn(beats(url), memberScope)
+  const join = Effect.fnUntraced(function* (url: string, isFailing: Effect.Effect<boolean>) {
+    const beat = makeBeat(url, isFailing)
+    yield* Effect.mapError(beat, (error) => CannotOpenStore.because(name, describe(error)))
+    yield* Effect.forkIn(beats(beat), memberScope)
     yield* Effect.forkIn(holdings.watch, memberScope)
     yield* Effect.forkIn(
       notices.send(() => holdings.hasCompany),
@@ -144,7 +146,8 @@ const makeServer = Effect.fnUntraced(function* (
 
   return Context.make(ClusterMember, { join, leave }).pipe(
     Context.add(Cluster, { view }),
-    Context.add(FleetSharing, holdings.sharing(notices.tell))
+    Context.add(FleetSharing, holdings.sharing(notices.tell)),
+    Context.add(SchedulerShare, holdings.share)
   )
 })
 

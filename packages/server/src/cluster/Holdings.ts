@@ -3,7 +3,7 @@
  * beginning of a beat that the store confirmed as no other server can claim them: their waiting began with that beat's
  * end. What is left of that time is for calls under way to be given up.
  */
-import type { News, Sharing } from "@muster/core/fleet"
+import { type News, partitions, type Sharing } from "@muster/core/fleet"
 import { type Clock, Duration, Effect, Latch, PubSub, Stream } from "effect"
 import type { Confirmation } from "./Membership.ts"
 
@@ -21,6 +21,8 @@ interface Moment {
 interface BegunBeat {
   readonly at: Moment
   readonly held: ReadonlyMap<number, number>
+  /** This server finds the scheduler failing. */
+  readonly isFailing: boolean
 }
 
 export class Holdings {
@@ -36,6 +38,8 @@ export class Holdings {
   private confirmed = { monotonic: -Infinity, wall: -Infinity }
   private alive: ReadonlySet<string> = new Set()
   private wasCertain = false
+  /** Most of the others find the scheduler failing. */
+  private isHeldBack = false
   private leave: (partition: number) => Effect.Effect<void> = () => Effect.void
 
   constructor(clock: Clock.Clock, expiration: Duration.Duration, news: PubSub.PubSub<News>) {
@@ -43,6 +47,9 @@ export class Holdings {
     this.certainty = Duration.toMillis(expiration) * certainShare
     this.told = news
   }
+
+  /** Of the limits that hold for all servers: as much as it has of the partitions, over which the work is spread. */
+  readonly share = (): number => Math.max(1, this.current.size + this.leaving.size) / partitions
 
   /** Whether there are other servers. */
   get hasCompany(): boolean {
@@ -90,13 +97,17 @@ export class Holdings {
   }
 
   /** What has to be known of the beginning of a beat. */
-  begin(): BegunBeat {
-    return { at: this.now(), held: this.current }
+  begin(isFailing: boolean): BegunBeat {
+    return { at: this.now(), held: this.current, isFailing }
   }
 
   /** The store has confirmed a beat. What was claimed meanwhile, it need not know of. */
-  confirm(begun: BegunBeat, { alive, held }: Confirmation): void {
+  confirm(begun: BegunBeat, { alive, failing, held }: Confirmation): void {
     this.confirmed = begun.at
+    const wasHeldBack = this.isHeldBack
+    // Who finds it failing goes on asking now and then; or nobody would find out that it is back.
+    this.isHeldBack = !begun.isFailing && failing * 2 > alive.length
+    if (wasHeldBack && !this.isHeldBack) this.tell({ _tag: "Held" })
     for (const [partition, epoch] of begun.held) {
       const isLost = this.current.get(partition) === epoch && held.get(partition) !== epoch
       if (isLost) this.remove(partition)
@@ -164,6 +175,7 @@ export class Holdings {
     return {
       held: () => this.current,
       isCertain: () => this.isCertain,
+      isHeldBack: () => this.isHeldBack,
       isOurs: (partition) => this.isOurs(partition),
       ended: (partition) => this.ended(partition),
       tell,

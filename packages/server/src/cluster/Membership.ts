@@ -37,6 +37,8 @@ export interface Confirmation {
   readonly held: ReadonlyMap<number, number>
   /** The ids of all that live. */
   readonly alive: ReadonlyArray<string>
+  /** For how many of the others the scheduler fails. */
+  readonly failing: number
 }
 
 /** For how long a server is shown of which nothing is heard any more. */
@@ -63,19 +65,23 @@ export class Membership {
   }
 
   /** Says that a server lives, and is told what it holds. */
-  beat({ address, id, url, version }: Introduction): Effect.Effect<Confirmation, SqlError.SqlError> {
+  beat(
+    { address, id, url, version }: Introduction,
+    isFailing: boolean
+  ): Effect.Effect<Confirmation, SqlError.SqlError> {
     const { now, sql } = this
     return Effect.gen({ self: this }, function* () {
-      yield* sql`INSERT INTO muster_server (id, address, url, version, started_at, seen_at)
-        VALUES (${id}, ${address}, ${url}, ${version}, ${now}, ${now})
-        ON CONFLICT (id) DO UPDATE SET seen_at = excluded.seen_at`
+      yield* sql`INSERT INTO muster_server (id, address, url, version, started_at, seen_at, is_failing)
+        VALUES (${id}, ${address}, ${url}, ${version}, ${now}, ${now}, ${isFailing})
+        ON CONFLICT (id) DO UPDATE SET seen_at = excluded.seen_at, is_failing = excluded.is_failing`
       const held = yield* sql<{ partition: number; epoch: number }>`
         SELECT partition, epoch FROM muster_partition WHERE server = ${id}`
-      const alive = yield* sql<{ id: string }>`
-        SELECT id FROM muster_server WHERE seen_at > ${now} - ${this.expiration}::double precision`
+      const alive = yield* sql<{ id: string; is_failing: boolean }>`
+        SELECT id, is_failing FROM muster_server WHERE seen_at > ${now} - ${this.expiration}::double precision`
       return {
         held: new Map(held.map(({ epoch, partition }) => [partition, epoch])),
-        alive: alive.map(({ id }) => id)
+        alive: alive.map(({ id }) => id),
+        failing: alive.filter((server) => server.id !== id && server.is_failing).length
       }
     })
   }

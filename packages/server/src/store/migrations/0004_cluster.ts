@@ -44,6 +44,7 @@ const forCluster = Effect.fnUntraced(function* (sql: SqlClient.SqlClient) {
     version text NOT NULL,
     started_at double precision NOT NULL,
     seen_at double precision NOT NULL,
+    is_failing boolean NOT NULL DEFAULT false,
     is_stopping boolean NOT NULL DEFAULT false
   )`
 
