@@ -9,6 +9,7 @@ import { Worker } from "../Worker.ts"
 import { WorkerRegistration } from "../WorkerRegistration.ts"
 import { MicroBatching } from "./MicroBatching.ts"
 import { Pacing, type PacingOptions } from "./Pacing.ts"
+import { SchedulerShare } from "./SchedulerShare.ts"
 
 const decode = (id: string) => Effect.orDie(Worker.decode({ id, capabilities: { cpuCores: 1, memoryMb: 1 } }))
 
@@ -76,6 +77,20 @@ describe("pacing", () => {
       assert.closeTo(millis, 5000, 100)
     })
   )
+
+  it.effect("takes only its share of a rate that it was told, at any moment", () => {
+    let share = 0.25
+    return Effect.gen(function* () {
+      const { registration, registrations } = yield* make({ maxRate: 100 })
+      const registering = yield* Effect.forkChild(registration.registerBatch(yield* workers(500)))
+      yield* TestClock.adjust("4 seconds")
+      assert.closeTo((yield* registrations).length, 100, 10)
+      share = 1
+      yield* TestClock.adjust("2 seconds")
+      assert.closeTo((yield* registrations).length, 300, 15)
+      yield* Fiber.interrupt(registering)
+    }).pipe(Effect.provideService(SchedulerShare, () => share))
+  })
 
   it.effect("finds the rate that the scheduler takes, with hardly a call in vain", () =>
     Effect.gen(function* () {

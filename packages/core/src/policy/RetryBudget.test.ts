@@ -6,6 +6,7 @@ import { SchedulerRejected, SchedulerUnavailable } from "../SchedulerError.ts"
 import { SchedulerPort } from "../SchedulerPort.ts"
 import { Worker } from "../Worker.ts"
 import { RetryBudget, type RetryBudgetOptions } from "./RetryBudget.ts"
+import { SchedulerShare } from "./SchedulerShare.ts"
 
 const decode = (id: string) => Effect.orDie(Worker.decode({ id, capabilities: { cpuCores: 1, memoryMb: 1 } }))
 
@@ -39,6 +40,19 @@ describe("the retry budget", () => {
       yield* registerAll(yield* workers(1000), 2)
       assert.strictEqual(yield* sent, 2000)
     })
+  )
+
+  it.effect("has only its share of the retries that are there without first attempts", () =>
+    Effect.gen(function* () {
+      const { registerAll, sent } = yield* make({ ratio: 0, minPerSecond: 10 })
+      const fleet = yield* workers(1000)
+      yield* registerAll(fleet)
+      const retries = yield* Effect.forkChild(registerAll(fleet), { startImmediately: true })
+      yield* TestClock.adjust("1 second")
+      // Of ten seconds with ten each, a half.
+      assert.strictEqual((yield* sent) - 1000, 50)
+      yield* Fiber.interrupt(retries)
+    }).pipe(Effect.provideService(SchedulerShare, () => 0.5))
   )
 
   it.effect("lets a fifth of them be retried, and ten a second besides; the others wait their time", () =>
