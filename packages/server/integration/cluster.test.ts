@@ -198,6 +198,21 @@ describe("muster serve --cluster", () => {
     assert.include(muster.errors, "--cluster (MUSTER_CLUSTER) needs a store that several servers can share")
   })
 
+  it("does not share a database with a server that has it for itself, nor that one with it", async () => {
+    const env = { MUSTER_STORE: await Effect.runPromise(postgres.makePlace) }
+    {
+      await using _ = await Service.start({ env })
+      await using late = new Muster(["serve", "--cluster", "--port", "0"], { env })
+      assert.strictEqual(await late.exit(), 1)
+      assert.include(late.errors, "a server without --cluster works on it")
+    }
+    await using scheduler = await Scheduler.start([])
+    await using _ = await startServer(env.MUSTER_STORE, scheduler.url)
+    await using late = new Muster(["serve", "--port", "0"], { env })
+    assert.strictEqual(await late.exit(), 1)
+    assert.include(late.errors, "other servers work on it")
+  })
+
   it("says which port is taken", async () => {
     await using scheduler = await Scheduler.start([])
     await using muster = new Muster(["serve", "--cluster", "--port", "0"], {

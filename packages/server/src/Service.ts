@@ -19,6 +19,7 @@ import { processMetricsLayer } from "./ProcessMetrics.ts"
 import { schedulerLayer } from "./Schedulers.ts"
 import type { ServeSettings } from "./ServeSettings.ts"
 import { CannotOpenStore } from "./store/CannotOpenStore.ts"
+import { isPostgresUrl } from "./store/PostgresUrl.ts"
 import { memoryStore, shownStore, storeLayer } from "./store/Stores.ts"
 import type { StoreServices } from "./store/SqlStores.ts"
 import { Termination } from "./Termination.ts"
@@ -76,6 +77,7 @@ const servicesLayer = (settings: ServeSettings, { scheduler, store }: Foundation
     Layer.provideMerge(policiesLayer(policies)),
     Layer.provide(fencedLayer.pipe(Layer.provide(scheduler))),
     Layer.provideMerge(clusterLayer(settings)),
+    Layer.provideMerge(occupancyLayer(settings)),
     Layer.provideMerge(ListeningUrl.layer),
     Layer.provideMerge(registrationConfig)
   )
@@ -94,6 +96,17 @@ const clusterLayer = ({
           ({ clusteredServerLayer }) => clusteredServerLayer(cluster, Redacted.make(store))
         )
       )
+
+/** Only the servers of a cluster share a database. */
+const occupancyLayer = ({ cluster, store }: ServeSettings): Layer.Layer<never, CannotOpenStore> =>
+  isPostgresUrl(store)
+    ? Layer.effectDiscard(
+        Effect.flatMap(
+          Effect.promise(() => import("./store/Occupancy.ts")),
+          ({ occupy }) => occupy(Redacted.make(store), cluster === undefined ? "alone" : "shared")
+        )
+      )
+    : Layer.empty
 
 /** The scheduler; in a cluster, for the workers that this server looks after. */
 const fencedLayer = Layer.effect(

@@ -74,7 +74,8 @@ const serviceEnvironment = (port: number, store: string) => ({
   MUSTER_MAX_TERMINATED: "500",
   MUSTER_TERMINATED_RETENTION: "1 minute",
   MUSTER_TIMELINE_RETENTION: "1 minute",
-  MUSTER_REPEAT_RETENTION: "1 minute"
+  MUSTER_REPEAT_RETENTION: "1 minute",
+  MUSTER_AUDIT_RETENTION: "1 minute"
 })
 
 const lookInterval = Duration.millis(500)

@@ -53,6 +53,6 @@ export const accessUpkeep = (
         if (!Duration.isFinite(auditRetention)) return
         yield* all(auditLog.removeBefore(now - Duration.toMillis(auditRetention), removedAtOnce))
       })
-      yield* Effect.forkScoped(Effect.forever(Effect.andThen(once, Effect.sleep("1 hour"))))
+      yield* Effect.forkScoped(Effect.forever(Effect.andThen(once, Effect.sleep("1 minute"))))
     })
   )
