@@ -123,13 +123,20 @@ const rows: ReadonlyArray<Row> = [
         description:
           "The queue: changes that were accepted and that the scheduler does not have yet, by priority.",
         unit: units.Short,
-        queries: [{ expr: `sum by (priority) (muster_unfinished_changes${of()})`, legend: "{{priority}}" }]
+        queries: [
+          {
+            expr: `sum by (priority) (max by (job, priority) (muster_unfinished_changes${of()}))`,
+            legend: "{{priority}}"
+          }
+        ]
       },
       {
         title: "Workers by phase",
         description: "Where the workers of the fleet are on their way. failed are the dead letters.",
         unit: units.Short,
-        queries: [{ expr: `sum by (phase) (muster_workers${of()})`, legend: "{{phase}}" }]
+        queries: [
+          { expr: `sum by (phase) (max by (job, phase) (muster_workers${of()}))`, legend: "{{phase}}" }
+        ]
       },
       {
         title: "Dead letters",
@@ -137,7 +144,9 @@ const rows: ReadonlyArray<Row> = [
         unit: units.Short,
         isNumber: true,
         redFrom: 1,
-        queries: [{ expr: `sum(muster_workers${of('phase="failed"')})`, legend: "dead letters" }]
+        queries: [
+          { expr: `sum(max by (job) (muster_workers${of('phase="failed"')}))`, legend: "dead letters" }
+        ]
       },
       {
         title: "New dead letters",
@@ -344,6 +353,18 @@ const rows: ReadonlyArray<Row> = [
         description: "Files and connections that the process has open.",
         unit: units.Short,
         queries: [{ expr: `process_open_fds${of()}`, legend: "open" }]
+      },
+      {
+        title: "Partitions looked after",
+        description: "Of each server of a cluster; together they are 32. Without a cluster there are none.",
+        unit: units.Short,
+        queries: [{ expr: `muster_partitions_held${of()}`, legend: "{{instance}}" }]
+      },
+      {
+        title: "Servers of the cluster",
+        description: "That live, by the word of each of them.",
+        unit: units.Short,
+        queries: [{ expr: `muster_cluster_servers${of()}`, legend: "{{instance}}" }]
       },
       {
         title: "Versions",

@@ -19,7 +19,7 @@ const variables = Object.fromEntries(
 )
 
 /** Of the library, for files. */
-const notOfTheService = new Set(["MUSTER_BATCH_CONCURRENCY"])
+const notOfTheService = new Set(["MUSTER_BATCH_CONCURRENCY", "MUSTER_CLUSTER_HOST"])
 /** What the file has instead of the default: the unit's directory, and a number that others decide. */
 const elsewhere = new Map([
   ["MUSTER_STORE", "/var/lib/muster/fleet.db"],

@@ -4,6 +4,7 @@
  */
 import { type MetricFamily, registrationMetrics, schedulerMetrics } from "@muster/core"
 import { fleetMetrics } from "@muster/core/fleet"
+import { clusterMetrics } from "./cluster/ClusterMetrics.ts"
 import { processMetrics } from "./ProcessMetrics.ts"
 
 export interface MetricGroup {
@@ -15,6 +16,7 @@ export const metricGroups: ReadonlyArray<MetricGroup> = [
   { title: "Registration", families: registrationMetrics },
   { title: "The fleet and its store", families: fleetMetrics },
   { title: "The scheduler", families: schedulerMetrics },
+  { title: "The cluster", families: clusterMetrics },
   { title: "The process", families: processMetrics }
 ]
 

@@ -20,7 +20,10 @@ export const ask = (url: string, init: RequestInit = {}): Effect.Effect<Answer, 
       const response = await fetch(url, { ...init, signal })
       return { status: response.status, text: await response.text() }
     },
-    catch: (error) => new NoAnswer({ message: `${init.method ?? "GET"} ${url}: ${String(error)}` })
+    catch: (error) => {
+      const cause = error instanceof Error && error.cause !== undefined ? ` (${String(error.cause)})` : ""
+      return new NoAnswer({ message: `${init.method ?? "GET"} ${url}: ${String(error)}${cause}` })
+    }
   }).pipe(
     Effect.timeoutOrElse({
       duration: patience,

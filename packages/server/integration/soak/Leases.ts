@@ -54,9 +54,11 @@ export const runLeases = (url: string, fleet: Fleet, isOver: () => boolean): Eff
         renewedAt = yield* Clock.currentTimeMillis
       }
       yield* Effect.sleep(betweenHeartbeats)
-      const { status, text } = yield* ask(`${url}/v1/workers/soak-faithful.${index}/heartbeat`, {
-        method: "POST"
-      })
+      // As a machine would: a connection that was kept may be closed at the moment in which it is used again.
+      const { status, text } = yield* Effect.retry(
+        ask(`${url}/v1/workers/soak-faithful.${index}/heartbeat`, { method: "POST" }),
+        { times: 1 }
+      )
       const now = yield* Clock.currentTimeMillis
       fleet.counts.heartbeats++
       const isLate = now - renewedAt > Duration.toMillis(leaseTtl)

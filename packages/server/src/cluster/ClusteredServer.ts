@@ -2,7 +2,7 @@
  * This server as one of a cluster: it says every second that it lives, looks after the partitions that it is given, and
  * hands them over before it ends.
  */
-import { SchedulerShare } from "@muster/core"
+import { MetricFamily, SchedulerShare } from "@muster/core"
 import { FleetSharing, type News, StoreUnavailable } from "@muster/core/fleet"
 import { Clock, Context, Duration, Effect, Exit, Layer, PubSub, type Redacted, Schedule, Scope } from "effect"
 import * as SqlClient from "effect/sql/SqlClient"
@@ -17,6 +17,7 @@ import { version } from "../version.ts"
 import { ClusterMember } from "./ClusterMember.ts"
 import { Cluster, type ClusterServer, type ClusterView } from "./Cluster.ts"
 import type { ClusterSettings } from "./ClusterSettings.ts"
+import { partitionsHeld, serversSeen } from "./ClusterMetrics.ts"
 import { Holdings } from "./Holdings.ts"
 import { type KnownServer, type KnownServers, Membership } from "./Membership.ts"
 import { Notices } from "./Notices.ts"
@@ -52,6 +53,9 @@ const makeServer = Effect.fnUntraced(function* (
   const notices = new Notices(sql, id)
   const memberScope = yield* Scope.fork(yield* Effect.scope)
   let engineScope: Scope.Closeable | undefined
+
+  yield* MetricFamily.observe(partitionsHeld.at({}), () => holdings.size)
+  yield* MetricFamily.observe(serversSeen.at({}), () => holdings.servers)
 
   const makeBeat = (url: string, isFailing: Effect.Effect<boolean>) =>
     Effect.flatMap(isFailing, (isFailing) => {
@@ -102,7 +106,7 @@ const makeServer = Effect.fnUntraced(function* (
     yield* Effect.forkIn(beats(beat), memberScope)
     yield* Effect.forkIn(holdings.watch, memberScope)
     yield* Effect.forkIn(
-      notices.send(() => holdings.hasCompany),
+      notices.send(() => holdings.servers > 1),
       memberScope
     )
     yield* Effect.forkIn(

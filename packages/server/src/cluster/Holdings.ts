@@ -51,9 +51,14 @@ export class Holdings {
   /** Of the limits that hold for all servers: as much as it has of the partitions, over which the work is spread. */
   readonly share = (): number => Math.max(1, this.current.size + this.leaving.size) / partitions
 
-  /** Whether there are other servers. */
-  get hasCompany(): boolean {
-    return this.alive.size > 1
+  /** How many servers there are, with this one. */
+  get servers(): number {
+    return this.alive.size
+  }
+
+  /** How many partitions are held for certain. */
+  get size(): number {
+    return this.isCertain ? this.current.size : 0
   }
 
   /** By two clocks: one of them stands still while a virtual machine does, the other can be set. */

@@ -140,7 +140,8 @@ const optionsFor = ({ headerSeconds }: Patience) => ({
   maxHeaderSize: HttpLimits.headerBytes,
   headersTimeout: headerSeconds * 1000,
   connectionsCheckingInterval: (headerSeconds * 1000) / 6,
-  keepAliveTimeout: 10_000,
+  // Longer than proxies usually keep theirs (60 seconds), or they would now and then use one that is just being closed.
+  keepAliveTimeout: 75_000,
   // A request without one is answered with a problem document.
   requireHostHeader: false
 })

@@ -50,7 +50,8 @@ export const openPostgresStore = Effect.fnUntraced(function* (
     CannotOpenStore.because(name, describe(error))
   )
   yield* Effect.andThen(requireUtf8(client), Effect.andThen(migrate(client), raisePlaces(client))).pipe(
-    within,
+    // It takes more than one answer.
+    makeWithin(Duration.times(timeout, 4)),
     Effect.mapError((error) =>
       CannotOpenStore.because(
         name,
