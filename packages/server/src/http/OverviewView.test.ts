@@ -64,6 +64,12 @@ describe("the sentence of an overview", () => {
     ],
     [{ cluster: { up: 3, lost: 0, unattended: 0 } }, "well", "1,523 workers registered; scheduler healthy"],
     [
+      // So it is for a moment whenever servers come or go; that changes wait for it is told as ever.
+      { cluster: { up: 3, lost: 0, unattended: 1 } },
+      "busy",
+      "1 partition without a server; 1,523 workers registered; scheduler healthy"
+    ],
+    [
       { cluster: { up: 2, lost: 1, unattended: 0 } },
       "trouble",
       "1 server lost; 1,523 workers registered; scheduler healthy"

@@ -15,7 +15,7 @@ export const OverviewView = Schema.Struct({
   }),
   state: Schema.Literals(["well", "busy", "trouble"]).annotate({
     description:
-      "busy: changes are on their way. trouble: somebody should look, since the scheduler is away, the store cannot be written to, there are dead letters, a server is lost, or no server looks after a partition"
+      "busy: changes, or partitions to another server, are on their way. trouble: somebody should look, since the scheduler is away, the store cannot be written to, there are dead letters, or a server is lost"
   }),
   workers: Schema.Struct({
     total: Schema.Int,
@@ -114,13 +114,16 @@ export const summarize = (
   const isTrouble =
     store.trouble !== null ||
     lost > 0 ||
-    unattended > 0 ||
     isAway ||
     status === "unavailable" ||
     deadLetters > 0 ||
     waited >= 10 * longWait
   return {
-    state: isTrouble ? "trouble" : unfinished > 0 || status === "degraded" ? "busy" : "well",
+    state: isTrouble
+      ? "trouble"
+      : unfinished > 0 || unattended > 0 || status === "degraded"
+        ? "busy"
+        : "well",
     summary: [
       ...(store.trouble === null ? [] : [`no changes are accepted: ${store.trouble}`]),
       ...(unattended === 0 ? [] : [`${plural(unattended, "partition")} without a server`]),

@@ -40,8 +40,9 @@ export function Cluster() {
 const verdicts = { well: "All is well", busy: "Wait a moment", trouble: "Needs attention" } as const
 
 const stateOf = ({ servers, unowned }: ClusterView): keyof typeof verdicts => {
-  if (unattended({ servers, unowned }).length > 0 || lostServers(servers).length > 0) return "trouble"
-  return servers.some(({ state }) => state === "silent" || state === "stopping") ? "busy" : "well"
+  if (lostServers(servers).length > 0) return "trouble"
+  const isMoving = servers.some(({ state }) => state === "silent" || state === "stopping")
+  return isMoving || unattended({ servers, unowned }).length > 0 ? "busy" : "well"
 }
 
 function Verdict({ view }: { readonly view: ClusterView }) {
