@@ -2,40 +2,15 @@
  * `muster cluster`, piped and on a terminal: of a real service, and of one that answers what the test says.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { once } from "node:events"
-import { createServer } from "node:http"
-import type { ClusterView } from "../src/cluster/Cluster.ts"
 import { lost, takenOver, well } from "../src/cluster/TestCluster.ts"
 import { toClusterResponse } from "../src/http/ClusterSchemas.ts"
 import { version } from "../src/version.ts"
+import { answering } from "./ClusterAnswer.ts"
 import { hasScript, PseudoTerminal } from "./PseudoTerminal.ts"
 import { runMuster } from "./RunMuster.ts"
 import { Service } from "./ServiceProcess.ts"
 
 const onTerminal = hasScript ? it : it.skip
-
-/** Answers every request with how its cluster is. */
-const answering = async (view: ClusterView) => {
-  const cluster = { view }
-  const server = createServer((_, response) => {
-    response
-      .writeHead(200, { "content-type": "application/json" })
-      .end(JSON.stringify(toClusterResponse(cluster.view)))
-  })
-  server.listen(0, "127.0.0.1")
-  await once(server, "listening")
-  const address = server.address()
-  const port = typeof address === "object" ? address?.port : undefined
-  return {
-    cluster,
-    url: `http://127.0.0.1:${port}`,
-    [Symbol.asyncDispose]: async () => {
-      server.closeAllConnections()
-      server.close()
-      await once(server, "close")
-    }
-  }
-}
 
 const unattended =
   "Partitions 23, 25-31 have no server: changes of their workers are accepted, and carried out once a server looks after them.\n"

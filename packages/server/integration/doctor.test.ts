@@ -7,6 +7,8 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import { afterAll, beforeAll } from "vitest"
+import { lost } from "../src/cluster/TestCluster.ts"
+import { answering } from "./ClusterAnswer.ts"
 import { startPostgres } from "./PostgresServer.ts"
 import { bin, Muster, Service, worker } from "./ServiceProcess.ts"
 
@@ -163,6 +165,27 @@ describe("muster doctor", () => {
     const { of } = await doctor("--port", old.port)
     assert.strictEqual(of("service")[0]?.severity, "warning")
     assert.match(of("service")[0]?.message ?? "", /is muster 0\.0\.0-old, and this command is/)
+  })
+
+  it("looks at the servers of a cluster", async () => {
+    await using service = await answering(lost)
+    const { of } = await doctor("--server", service.url)
+    assert.deepStrictEqual(
+      of("cluster").map(({ fix, message, severity }) => ({ severity, message, fix })),
+      [
+        {
+          severity: "problem",
+          message:
+            "partitions 23, 25-31 have no server: changes of their workers are accepted, and carried out once a server looks after them",
+          fix: "muster cluster shows when that is over: after some seconds, as long as a server is up."
+        },
+        {
+          severity: "warning",
+          message: "10.0.0.3:34431 is lost: it ended without a word, or cannot reach the store",
+          fix: "Look at its log, and start it again if it is needed."
+        }
+      ]
+    )
   })
 
   it("says that a scheduler does not answer, and that values are wrong", async () => {

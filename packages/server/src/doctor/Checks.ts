@@ -10,6 +10,7 @@ import { withoutSecrets } from "../configuration/Redaction.ts"
 import { CannotListen } from "../http/CannotListen.ts"
 import { defaultScheduler, schedulerLayer } from "../Schedulers.ts"
 import { storeKind } from "../store/Stores.ts"
+import { checkClusterOf } from "./ClusterServers.ts"
 import { clockByItself } from "./ClockDifference.ts"
 import { type Finding, ok, problem, warning } from "./Finding.ts"
 import { checkDisk, checkFolder, checkNode, checkOpenFiles } from "./Machine.ts"
@@ -60,11 +61,16 @@ export const checksFor = (situation: Situation): ReadonlyArray<Check> => {
       return isLocal ? checkScheduler(situation) : Effect.succeed([])
     })
   }
-  if (!isLocal) return [service, scheduler]
+  const cluster: Check = {
+    name: "cluster",
+    run: Effect.suspend(() => (isRunning ? checkClusterOf(address) : Effect.succeed([])))
+  }
+  if (!isLocal) return [service, cluster, scheduler]
   return [
     { name: "node", run: checkNode },
     { name: "configuration", run: Effect.succeed(checkConfiguration(situation.configuration)) },
     service,
+    cluster,
     { name: "port", run: Effect.suspend(() => (isRunning ? Effect.succeed([]) : checkPort(situation))) },
     ...storeChecks(situation.store),
     scheduler,

@@ -17,7 +17,8 @@ interface Answer {
 
 const longestAnswer = 2 ** 20
 
-const get = Effect.fnUntraced(function* (
+/** What a service answers at a path. */
+export const get = Effect.fnUntraced(function* (
   address: string,
   path: string
 ): Effect.fn.Return<Answer, ServiceUnavailable, HttpClient.HttpClient> {
