@@ -8,7 +8,7 @@ import { version } from "../src/version.ts"
 import { answering } from "./ClusterAnswer.ts"
 import { hasScript, PseudoTerminal } from "./PseudoTerminal.ts"
 import { runMuster } from "./RunMuster.ts"
-import { Service } from "./ServiceProcess.ts"
+import { Muster, Service } from "./ServiceProcess.ts"
 
 const onTerminal = hasScript ? it : it.skip
 
@@ -65,13 +65,59 @@ describe("muster cluster", () => {
     assert.strictEqual(await terminal.exit(), 1)
     assert.deepStrictEqual(terminal.output.split("\r\n"), [
       "SERVER                    STATE  VERSION  UPTIME  HEARD    PARTITIONS",
-      "10.0.0.3:34431            lost   1.0.0    3m      12s ago  none",
-      "10.0.0.2:34431            up     1.0.0    2m      0s ago   13: 11-22, 24",
+      "10.0.0.3:34431            lost   1.0.0    2m      12s ago  none",
+      "10.0.0.2:34431            up     1.0.0    1m      0s ago   13: 11-22, 24",
       "10.0.0.1:34431 (answers)  up     1.0.0    1m      0s ago   11: 0-10",
       "2 servers up; 24 of 32 partitions are looked after.",
       "10.0.0.3:34431 is lost: it ended without a word, or cannot reach the store.",
       unattended.trim(),
       ""
     ])
+  })
+})
+
+describe("muster cluster --watch", () => {
+  it("prints a line for each server that comes, changes or goes", async () => {
+    await using service = await answering(well)
+    await using watch = new Muster(["cluster", "--watch", "--server", service.url])
+    await using json = new Muster(["cluster", "--watch", "--json", "--server", service.url])
+    await watch.printed(/^(?:.*\tup\t.*\n){3}/)
+    await json.printed(/\n/)
+    service.cluster.view = takenOver
+    await watch.printed(/^2026-01-31T12:00:00\.000Z\thttp:\/\/10\.0\.0\.3:7070\t10\.0\.0\.3:34431\tlost\t/m)
+    await watch.printed(/\t10\.0\.0\.2:34431\tup\t.*\t11-26\t\n/)
+    const [, first = "", second = ""] = await json.printed(/^(.*)\n(.*)\n/)
+    assert.deepStrictEqual(JSON.parse(first), toClusterResponse(well))
+    assert.deepStrictEqual(JSON.parse(second), toClusterResponse(takenOver))
+    service.cluster.view = { ...takenOver, servers: takenOver.servers.slice(1) }
+    await watch.printed(/\t10\.0\.0\.3:34431\tgone\t/)
+    assert.lengthOf(watch.output.trim().split("\n"), 7)
+    watch.signal("SIGINT")
+    assert.strictEqual(await watch.exit(), 130)
+  })
+
+  it("waits for a service that it has seen, and not for one that never was there", async () => {
+    const service = await answering(well)
+    await using watch = new Muster(["cluster", "--watch", "--server", service.url])
+    await watch.printed(/\tup\t/)
+    await service[Symbol.asyncDispose]()
+    while (!watch.errors.includes("Disconnected, trying again: "))
+      await new Promise((resolve) => setTimeout(resolve, 50))
+    const { code, errors } = await runMuster(["cluster", "--watch", "--server", service.url])
+    assert.strictEqual(code, 1)
+    assert.match(errors, /^No Muster service answers/)
+  })
+
+  onTerminal("draws the table in its place, and gives the screen back", async () => {
+    await using service = await answering(well)
+    await using terminal = new PseudoTerminal(["cluster", "--watch", "--server", service.url])
+    await terminal.until(({ screen }) => screen.includes("all 32 partitions are looked after"))
+    assert.match(terminal.screen, /^live\n\nSERVER /)
+    service.cluster.view = lost
+    await terminal.until(({ screen }) => screen.includes("Partitions 23, 25-31 have no server"))
+    assert.match(terminal.screen, /10\.0\.0\.3:34431 +lost/)
+    terminal.type("\u0003")
+    assert.strictEqual(await terminal.exit(), 130)
+    assert.include(terminal.output, "\u001b[?1049l")
   })
 })

@@ -22,7 +22,7 @@ export const clusterTable = (view: ClusterResponse, columns: number, paint: Pain
         server.isThis ? `${nameOf(server)} (answers)` : nameOf(server),
         server.state,
         server.version,
-        shortSpan(now - Date.parse(server.startedAt)),
+        shortSpan(Date.parse(server.seenAt) - Date.parse(server.startedAt)),
         `${shortSpan(now - Date.parse(server.seenAt))} ago`,
         server.partitions.length === 0 ? "none" : `${server.partitions.length}: ${ranges(server.partitions)}`
       ]),
@@ -43,24 +43,20 @@ const below = (view: ClusterResponse): ReadonlyArray<string> => {
 }
 
 /** For other programs: separated by tabs, times in RFC 3339; an empty field is empty. */
-export const clusterLines = ({ servers }: ClusterResponse): string =>
-  servers
-    .map((server) =>
-      [
-        server.url,
-        server.address ?? "",
-        server.state,
-        server.version,
-        server.startedAt,
-        server.seenAt,
-        ranges(server.partitions).replaceAll(" ", ""),
-        server.isThis ? "answers" : ""
-      ]
-        .map(printable)
-        .join("\t")
-    )
-    .join("\n")
+export const plainLine = (server: Omit<Server, "state"> & { readonly state: string }): string =>
+  [
+    server.url,
+    server.address ?? "",
+    server.state,
+    server.version,
+    server.startedAt,
+    server.seenAt,
+    ranges(server.partitions).replaceAll(" ", ""),
+    server.isThis ? "answers" : ""
+  ]
+    .map(printable)
+    .join("\t")
 
 /** The servers' times are by the store's clock, which need not be this machine's: the latest of them is about now. */
-const latest = (servers: ReadonlyArray<Server>): number =>
+export const latest = (servers: ReadonlyArray<Server>): number =>
   Math.max(0, ...servers.map(({ seenAt }) => Date.parse(seenAt)))

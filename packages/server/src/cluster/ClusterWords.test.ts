@@ -40,6 +40,9 @@ describe("servers", () => {
     assert.deepStrictEqual(absenceTexts(takenOver.servers), [
       "10.0.0.3:34431 is lost: it ended without a word, or cannot reach the store."
     ])
+    assert.deepStrictEqual(absenceTexts(well.servers.map((server) => ({ ...server, state: "lost" }))), [
+      "10.0.0.3:34431, 10.0.0.2:34431 and 10.0.0.1:34431 are lost: they ended without a word, or cannot reach the store."
+    ])
   })
 
   it("are not missed once another one is up at their address", () => {

@@ -56,7 +56,7 @@ export const unattendedText = (partitions: ReadonlyArray<number>): string | unde
     ? undefined
     : `${subject(partitions)} no server: changes of their workers are accepted, and carried out once a server looks after them.`
 
-/** What there is to say of servers that should be there, a sentence for each. */
+/** What there is to say of servers that should be there. */
 export const absenceTexts = (servers: ReadonlyArray<Server>): ReadonlyArray<string> => [
   ...servers
     .filter(({ state }) => state === "silent")
@@ -67,7 +67,12 @@ export const absenceTexts = (servers: ReadonlyArray<Server>): ReadonlyArray<stri
           ? ""
           : ` If it stays so, other servers take over what it looks after: ${ranges(server.partitions)}.`)
     ),
-  ...lostServers(servers).map(
-    (server) => `${nameOf(server)} is lost: it ended without a word, or cannot reach the store.`
-  )
+  ...lostText(lostServers(servers).map(nameOf))
 ]
+
+const lostText = (names: ReadonlyArray<string>): ReadonlyArray<string> => {
+  if (names.length === 0) return []
+  if (names.length === 1) return [`${names[0]} is lost: it ended without a word, or cannot reach the store.`]
+  const all = `${names.slice(0, -1).join(", ")} and ${names.at(-1)}`
+  return [`${all} are lost: they ended without a word, or cannot reach the store.`]
+}

@@ -3,8 +3,8 @@
  */
 import { Console, Effect } from "effect"
 import { Command, Flag } from "effect/cli"
-import { ask } from "../client/MusterClient.ts"
-import { clusterLines, clusterTable } from "../cluster/ClusterTable.ts"
+import { clusterTable, plainLine } from "../cluster/ClusterTable.ts"
+import { readCluster, watchCluster } from "../cluster/ClusterWatch.ts"
 import { unattended, unattendedText } from "../cluster/ClusterWords.ts"
 import { NotAllDone } from "../NotAllDone.ts"
 import { whileWaiting } from "../ProgressLine.ts"
@@ -13,18 +13,26 @@ import { serverFlag, serviceLayer } from "./service.ts"
 
 const parameters = {
   server: serverFlag,
+  watch: Flag.Boolean("watch").pipe(
+    Flag.withAlias("w"),
+    Flag.withDescription(
+      "Goes on and shows every change: on a terminal the table, in a pipe a line for each server that changed. Ends with Ctrl-C"
+    ),
+    Flag.withDefault(false)
+  ),
   json: Flag.Boolean("json").pipe(
-    Flag.withDescription("Prints what GET /v1/cluster answers"),
+    Flag.withDescription(
+      "Prints what GET /v1/cluster answers; with --watch at each change, one object a line"
+    ),
     Flag.withDefault(false)
   )
 }
 
-const readCluster = ask((api) => api.cluster.getCluster({}))
-
 export const cluster = Command.make(
   "cluster",
   parameters,
-  Effect.fnUntraced(function* ({ json, server }) {
+  Effect.fnUntraced(function* ({ json, server, watch }) {
+    if (watch) return yield* Effect.provide(watchCluster(json), serviceLayer(server))
     const view = yield* whileWaiting("Waiting for the service")(readCluster).pipe(
       Effect.provide(serviceLayer(server))
     )
@@ -34,7 +42,7 @@ export const cluster = Command.make(
         ? JSON.stringify(view, undefined, 2)
         : isTerminal
           ? clusterTable(view, columns, paint)
-          : clusterLines(view)
+          : view.servers.map(plainLine).join("\n")
     )
     const message = unattendedText(unattended(view))
     if (message !== undefined) return yield* new NotAllDone({ message })
@@ -49,6 +57,7 @@ export const cluster = Command.make(
   Command.withShortDescription("Shows the servers of a running service"),
   Command.withExamples([
     { command: "muster cluster", description: "The servers, asked of the one on this machine" },
+    { command: "muster cluster --watch", description: "Watch an upgrade" },
     {
       command: "until muster cluster > /dev/null 2>&1; do sleep 1; done",
       description: "Wait until every partition is looked after"

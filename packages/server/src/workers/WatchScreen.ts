@@ -3,11 +3,12 @@
  */
 import type { WorkerId } from "@muster/core"
 import { Phase } from "@muster/core/fleet"
-import { Clock, Duration, Effect, Schedule, Stdio, Stream, Terminal } from "effect"
+import { Clock, Duration, Effect, Schedule, Stream } from "effect"
 import { type Followed, followPhases } from "../client/FollowPhases.ts"
 import { MusterClient } from "../client/MusterClient.ts"
 import type { WorkerQuery } from "../commands/workerFilter.ts"
 import type { WorkerView } from "../http/Schemas.ts"
+import { drawScreen } from "../Screen.ts"
 import { type Paint, terminalOutput } from "../TerminalOutput.ts"
 import { printable, shorten } from "../TerminalText.ts"
 import { plural } from "../TimeText.ts"
@@ -26,23 +27,12 @@ const redrawEvery = Duration.millis(250)
 /** Workers that are asked for between two drawings. */
 const askedAtOnce = 64
 
-// A screen of its own without a cursor; what was there before comes back at the end.
-const enter = "\u001b[?1049h\u001b[?25l"
-const leave = "\u001b[?25h\u001b[?1049l"
-const home = "\u001b[H"
-const eraseRestOfLine = "\u001b[K"
-const eraseBelow = "\u001b[J"
-
 export const watchOnScreen = Effect.fnUntraced(function* ({ query, sort }: WatchOptions) {
   const { address } = yield* MusterClient
   const { paint } = yield* terminalOutput
-  const stdio = yield* Stdio.Stdio
-  const terminal = yield* Terminal.Terminal
   const fleet = new WatchedFleet(query)
   const order = orderBy(sort)
   let status = `asks ${address}`
-
-  const write = (text: string) => Effect.ignore(Stream.run(Stream.succeed(text), stdio.stdout()))
 
   const reload = Effect.gen(function* () {
     const views: Array<WorkerView> = []
@@ -71,9 +61,7 @@ export const watchOnScreen = Effect.fnUntraced(function* ({ query, sort }: Watch
     }
   }
 
-  const draw = Effect.gen(function* () {
-    const columns = (yield* terminal.columns) || 80
-    const rows = (yield* terminal.rows) || 24
+  const render = Effect.fnUntraced(function* (columns: number, rows: number) {
     const room = Math.max(1, rows - 3)
     yield* Effect.forEach(
       fleet.wanted(fleet.first(room, order), askedAtOnce),
@@ -83,17 +71,15 @@ export const watchOnScreen = Effect.fnUntraced(function* ({ query, sort }: Watch
     const now = yield* Clock.currentTimeMillis
     const shown = fleet.first(room, order)
     const layout = layoutFor(shown, columns, now)
-    const lines = [
+    return [
       titleLine(fleet, status, columns, paint),
       "",
       paint("bold", shorten(headingLine(layout), columns)),
       ...shown.map((row) => rowLine(layout, row, now, paint))
-    ].slice(0, rows)
-    yield* write(home + lines.map((line) => line + eraseRestOfLine).join("\r\n") + eraseBelow)
+    ]
   })
 
-  yield* Effect.acquireRelease(write(enter), () => write(leave))
-  yield* Effect.forkScoped(Effect.repeat(draw, Schedule.spaced(redrawEvery)))
+  yield* drawScreen(render, redrawEvery)
   yield* Stream.runForEach(followPhases, receive)
 }, Effect.scoped)
 
