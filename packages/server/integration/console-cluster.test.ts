@@ -1,7 +1,8 @@
 /**
  * The console's view of a cluster, in a real browser. The service is one; what it says of its cluster is what the test
- * says.
+ * says. With SCREENSHOTS=FOLDER (`pnpm screenshots`) it takes pictures.
  */
+import { join } from "node:path"
 import type { Page } from "playwright-core"
 import { afterAll, afterEach, assert, beforeAll, beforeEach, describe, it } from "vitest"
 import type { ClusterView } from "../src/cluster/Cluster.ts"
@@ -9,6 +10,9 @@ import { lost, silent, takenOver, well } from "../src/cluster/TestCluster.ts"
 import { toClusterResponse } from "../src/http/ClusterSchemas.ts"
 import { ConsoleBrowser, hasBrowser, violations, whyNoBrowser } from "./ConsoleBrowser.ts"
 import { Service } from "./ServiceProcess.ts"
+
+/** The folder for pictures, if there shall be some. */
+const pictures = process.env["SCREENSHOTS"]
 
 describe.skipIf(!hasBrowser)(`the console of a cluster${whyNoBrowser}`, () => {
   let browser: ConsoleBrowser
@@ -84,16 +88,16 @@ describe.skipIf(!hasBrowser)(`the console of a cluster${whyNoBrowser}`, () => {
   })
 
   it.each([
-    ["wide", "light", { width: 1440, height: 900 }],
-    ["narrow", "dark", { width: 390, height: 844 }]
-  ] as const)("can be used by everybody: %s and %s", async (_, colorScheme, size) => {
+    ["wide", "light", { width: 1440, height: 520 }],
+    ["phone", "dark", { width: 390, height: 844 }]
+  ] as const)("can be used by everybody: %s and %s", async (width, colorScheme, size) => {
     view = lost
     await page.setViewportSize(size)
     await page.emulateMedia({ colorScheme })
     await open("#/cluster")
     await page.getByText("Needs attention").waitFor()
-    if (process.env["SCREENSHOTS"] !== undefined)
-      await page.screenshot({ path: `${process.env["SCREENSHOTS"]}/console-cluster-${colorScheme}.png` })
+    if (pictures !== undefined)
+      await page.screenshot({ path: join(pictures, `console-cluster-${colorScheme}-${width}.png`) })
     assert.deepStrictEqual(await violations(page), [])
     const overflow: number = await page.evaluate("document.documentElement.scrollWidth - innerWidth")
     assert.isAtMost(overflow, 0, "the page is wider than the screen")
