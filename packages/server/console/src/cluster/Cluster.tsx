@@ -46,10 +46,10 @@ const stateOf = ({ servers, unowned }: ClusterView): keyof typeof verdicts => {
 }
 
 function Verdict({ view }: { readonly view: ClusterView }) {
-  const orphans = unattendedText(unattended(view))
-  const texts = [...(orphans === undefined ? [] : [orphans]), ...absenceTexts(view.servers)]
+  const orphaned = unattendedText(unattended(view))
+  const texts = [...(orphaned === undefined ? [] : [orphaned]), ...absenceTexts(view.servers)]
   const up = view.servers.filter(({ state }) => state === "up").length
-  const all = orphans === undefined ? `; all ${view.partitions} partitions are looked after.` : "."
+  const all = orphaned === undefined ? `; all ${view.partitions} partitions are looked after.` : "."
   const summary = `${plural(up, "server")} up${all}`
   // How long a server has been silent changes all the time; what there is to know about it is worth saying.
   useEffect(() => say([...texts, summary].join(" ")), [texts.join()])
@@ -67,7 +67,9 @@ function Verdict({ view }: { readonly view: ClusterView }) {
   )
 }
 
-function Servers({ view: { clustered, partitions, servers, unowned } }: { readonly view: ClusterView }) {
+function Servers({ view }: { readonly view: ClusterView }) {
+  const { clustered, partitions, servers } = view
+  const orphans = unattended(view)
   // The servers' times are by the store's clock, which need not be the reader's: the latest of them is about now.
   const latest = Math.max(...servers.map(({ seenAt }) => Date.parse(seenAt)))
   return (
@@ -80,12 +82,12 @@ function Servers({ view: { clustered, partitions, servers, unowned } }: { readon
         {servers.map((server) => (
           <Row key={server.id} server={server} of={partitions} latest={latest} />
         ))}
-        {unowned.length === 0 ? null : (
+        {orphans.length === 0 ? null : (
           <tr class="nobody">
             <th scope="row">No server</th>
             <td>–</td>
             <td>
-              <Partitions of={partitions} shown={unowned} />
+              <Partitions of={partitions} shown={orphans} />
             </td>
             <td colSpan={3}>taken over soon, as long as a server is up</td>
           </tr>
@@ -109,7 +111,7 @@ interface RowProps {
 function Row({ latest, of, server }: RowProps) {
   const { address, isThis, partitions, seenAt, startedAt, state, url, version } = server
   return (
-    <tr>
+    <tr class={state === "lost" ? "past" : ""}>
       <th scope="row">
         <span class="id">{nameOf(server)}</span>
         {isThis ? " (answers)" : ""}
