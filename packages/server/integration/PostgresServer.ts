@@ -17,6 +17,8 @@ export interface PostgresServer {
   readonly hold: (sql: string) => Effect.Effect<void, never, Scope.Scope>
   /** Not asked, and without a chance to clean up. */
   readonly kill: Effect.Effect<void>
+  /** `fast`: ends what others do, and then itself in order. `immediate`: without cleaning up. */
+  readonly shutDown: (mode: "fast" | "immediate") => Effect.Effect<void>
   readonly start: Effect.Effect<void>
   readonly port: number
 }
@@ -85,10 +87,27 @@ export const startPostgres: Effect.Effect<PostgresServer, never, Scope.Scope> = 
       return Effect.as(administrate(`CREATE SCHEMA ${schema}`), url)
     }),
     kill: Effect.sync(() => process.kill(pid(), "SIGKILL")),
+    shutDown: (mode) =>
+      Effect.suspend(() => {
+        const ending = pid()
+        process.kill(ending, mode === "fast" ? "SIGINT" : "SIGQUIT")
+        return Effect.andThen(
+          Effect.sleep("20 millis"),
+          Effect.sync(() => isRunning(ending))
+        ).pipe(Effect.repeat({ while: (isStillThere) => isStillThere }), Effect.asVoid)
+      }),
     start,
     port
   }
 })
+
+const isRunning = (pid: number): boolean => {
+  try {
+    return process.kill(pid, 0)
+  } catch {
+    return false
+  }
+}
 
 const freePort = Effect.callback<number>((resume) => {
   const server = createServer()

@@ -12,8 +12,8 @@ import { type Member, UnexpectedAnswer, type Way, ways } from "./Requests.ts"
 
 export interface ClientOptions {
   readonly seed: string
-  /** Where the service is. */
-  readonly url: string
+  /** Where the next request goes. */
+  readonly url: Effect.Effect<string>
   readonly workers: number
   readonly connections: number
   /** The longest pause after a request, in milliseconds. */
@@ -44,12 +44,7 @@ export const runClient = (
     Array.from({ length: options.connections }, (_, lane) => lane),
     (lane) =>
       Effect.flatMap(HttpClient.HttpClient, (client) =>
-        new Connection(
-          HttpClient.mapRequest(client, HttpClientRequest.prependUrl(options.url)),
-          options,
-          ledger,
-          lane
-        )
+        new Connection(client, options, ledger, lane)
           .run(isOver)
           .pipe(Random.withSeed(`${options.seed} client ${lane}`))
       ),
@@ -58,6 +53,7 @@ export const runClient = (
 
 class Connection {
   private readonly client: HttpClient.HttpClient
+  private readonly url: Effect.Effect<string>
   private readonly ledger: Ledger
   private readonly lane: number
   private readonly workers: number
@@ -70,6 +66,7 @@ class Connection {
 
   constructor(client: HttpClient.HttpClient, options: ClientOptions, ledger: Ledger, lane: number) {
     this.client = client
+    this.url = options.url
     this.ledger = ledger
     this.lane = lane
     this.workers = Math.ceil(options.workers / options.connections)
@@ -183,7 +180,7 @@ class Connection {
     )
   }
 
-  /** The answers that came. A service that is not there is waited for. */
+  /** The answers that came. As long as nobody listens, it is tried again. */
   private send(way: Way, members: ReadonlyArray<Member>): Effect.Effect<ReadonlyArray<Answer | undefined>> {
     return Effect.suspend(() => {
       const answers = new Array<Answer | undefined>(members.length)
@@ -191,7 +188,10 @@ class Connection {
         if (answer.name !== "none") answers[index] = answer
       }
       this.ledger.counts.requests++
-      return way.send(this.client, members, tell).pipe(
+      return this.url.pipe(
+        Effect.flatMap((url) =>
+          way.send(HttpClient.mapRequest(this.client, HttpClientRequest.prependUrl(url)), members, tell)
+        ),
         Effect.retry({ while: isRefusedConnection, schedule: Schedule.spaced(reconnectDelay) }),
         Effect.catch((error) =>
           Effect.sync(() => {

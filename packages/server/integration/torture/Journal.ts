@@ -1,8 +1,10 @@
 /**
  * What the scheduler of the torture test did, one JSON object on each line of a file, so that it outlives the
- * scheduler's own death.
+ * scheduler's own death. The order of the lines is the order in which it happened.
  */
-import { Clock, Effect, FileSystem, Schema, Stream } from "effect"
+import { Effect, FileSystem, Schema, type Scope, Stream } from "effect"
+import { closeSync, openSync, writeSync } from "node:fs"
+import { Sender } from "./SchedulerProtocol.ts"
 
 /** What can go wrong with a call; see `MisbehavingScheduler.ts`. */
 export const Mishap = Schema.Literals([
@@ -22,10 +24,12 @@ export type Call = typeof Call.Type
 const at = Schema.Finite
 
 export const JournalEntry = Schema.Union([
-  /** A call came in, and this happened to it. */
+  /** A call came in, and this happened to it. Its number is another one for each call of one process. */
   Schema.Struct({
     at,
     entry: Schema.tag("call"),
+    number: Schema.Int,
+    from: Schema.optionalKey(Sender),
     call: Call,
     id: Schema.optionalKey(Schema.String),
     generation: Schema.optionalKey(Schema.Int),
@@ -40,10 +44,19 @@ export const JournalEntry = Schema.Union([
     generation: Schema.optionalKey(Schema.Int),
     refused: Schema.optionalKey(Schema.String)
   }),
+  /** The call is no longer under way: it was answered, or whoever had made it went away. */
+  Schema.Struct({
+    at,
+    entry: Schema.tag("end"),
+    number: Schema.Int,
+    how: Schema.Literals(["answered", "left"])
+  }),
   /** The scheduler no longer knows a worker. */
   Schema.Struct({ at, entry: Schema.tag("forgot"), id: Schema.String, generation: Schema.Int }),
-  /** It began anew, in a new process or not, with what it had written down of so many workers. */
-  Schema.Struct({ at, entry: Schema.tag("restarted"), workers: Schema.Int })
+  /** It began anew, with what it had written down of so many workers. */
+  Schema.Struct({ at, entry: Schema.tag("restarted"), workers: Schema.Int }),
+  /** A new process began, with nothing: every call of the one before it is over. */
+  Schema.Struct({ at, entry: Schema.tag("started") })
 ])
 export type JournalEntry = typeof JournalEntry.Type
 
@@ -56,16 +69,17 @@ const decode = Schema.decodeEffect(Line)
 export type Write = (entry: Untimed<JournalEntry>) => Effect.Effect<void>
 
 /** Opens the file for lines that are added to its end. */
-export const openJournal = Effect.fnUntraced(function* (path: string) {
-  const fs = yield* FileSystem.FileSystem
-  const file = yield* fs.open(path, { flag: "a" })
-  const encoder = new TextEncoder()
-  const write: Write = (entry) =>
-    Effect.flatMap(Clock.currentTimeMillis, (at) =>
-      Effect.orDie(file.writeAll(encoder.encode(`${encode({ ...entry, at })}\n`)))
-    )
-  return write
-})
+export const openJournal = (path: string): Effect.Effect<Write, never, Scope.Scope> =>
+  Effect.map(
+    Effect.acquireRelease(
+      Effect.sync(() => openSync(path, "a")),
+      (file) => Effect.sync(() => closeSync(file))
+    ),
+    (file): Write =>
+      (entry) =>
+        // At once: of two that wait for the disk, the second might come first.
+        Effect.sync(() => writeSync(file, `${encode({ ...entry, at: Date.now() })}\n`))
+  )
 
 /** Every line, oldest first. */
 export const readJournal = (path: string) =>

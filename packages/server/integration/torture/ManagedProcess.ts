@@ -2,16 +2,29 @@
  * A process that can be killed and paused at any moment, and that is started again when it ends by itself, as a
  * service manager would.
  */
-import { Effect, Exit, Fiber, Scope, Stream } from "effect"
+import { Duration, Effect, Exit, Fiber, Option, Scope, Stream } from "effect"
 import { ChildProcess, ChildProcessSpawner } from "effect/process"
 import { fileURLToPath } from "node:url"
 
+/** From a start of the process to its end. Times are milliseconds since 1970. */
+export interface Life {
+  readonly pid: number
+  /** Before it was killed. */
+  killedAt: number | undefined
+  /** From before it was stopped until before it could go on, or was killed. */
+  readonly stops: Array<{ readonly from: number; to: number }>
+}
+
 export interface ManagedProcess {
   readonly start: Effect.Effect<void>
+  /** SIGTERM; returns when it has ended. One that does not within this time is killed, and one of the {@link ends}. */
+  readonly terminate: (within: Duration.Duration) => Effect.Effect<void>
   /** `kill -9`; returns when it has ended. */
   readonly kill: Effect.Effect<void>
   /** Of the one that runs now. */
   readonly pid: () => number | undefined
+  /** Every one there was, the newest last. */
+  readonly lives: ReadonlyArray<Life>
   /** SIGSTOP and SIGCONT. */
   readonly pause: Effect.Effect<void>
   readonly resume: Effect.Effect<void>
@@ -27,7 +40,10 @@ export const errorMark = "ERROR"
 interface Incarnation {
   readonly handle: ChildProcessSpawner.ChildProcessHandle
   readonly scope: Scope.Closeable
+  readonly life: Life
   isKilled: boolean
+  isAskedToEnd: boolean
+  watcher: Fiber.Fiber<void> | undefined
 }
 
 const linesKept = 100
@@ -60,6 +76,7 @@ export const makeManagedProcess = Effect.fnUntraced(function* ({
   const output: Array<string> = []
   const ends: Array<string> = []
   const errors: Array<string> = []
+  const lives: Array<Life> = []
   let current: Incarnation | undefined
 
   const start: Effect.Effect<void> = Effect.uninterruptible(
@@ -76,9 +93,18 @@ export const makeManagedProcess = Effect.fnUntraced(function* ({
           })
         )
         .pipe(Scope.provide(scope), Effect.orDie)
-      const incarnation: Incarnation = { handle, scope, isKilled: false }
+      const life: Life = { pid: handle.pid, killedAt: undefined, stops: [] }
+      const incarnation: Incarnation = {
+        handle,
+        scope,
+        life,
+        isKilled: false,
+        isAskedToEnd: false,
+        watcher: undefined
+      }
+      lives.push(life)
       current = incarnation
-      yield* Effect.forkIn(watch(incarnation), outer)
+      incarnation.watcher = yield* Effect.forkIn(watch(incarnation), outer)
     })
   )
 
@@ -101,10 +127,12 @@ export const makeManagedProcess = Effect.fnUntraced(function* ({
     if (incarnation.isKilled) return
     yield* Fiber.join(reader)
     const how = Exit.isSuccess(exit) ? `with ${exit.value}` : "by a signal"
-    ends.push([`ended ${how}`, ...output.slice(-5)].join("\n  "))
+    const isAsItWasAsked = incarnation.isAskedToEnd && how === "with 0"
+    if (!isAsItWasAsked) ends.push([`ended ${how}`, ...output.slice(-5)].join("\n  "))
     yield* Scope.close(scope, Exit.void)
     if (current !== incarnation) return
     current = undefined
+    if (incarnation.isAskedToEnd) return
     yield* Effect.sleep(restartDelay)
     yield* start
   })
@@ -112,23 +140,53 @@ export const makeManagedProcess = Effect.fnUntraced(function* ({
   const kill = Effect.uninterruptible(
     Effect.suspend(() => {
       if (current === undefined) return Effect.void
-      const { scope } = current
+      const { life, scope } = current
       current.isKilled = true
       current = undefined
+      life.killedAt = Date.now()
+      endStop(life)
       return Scope.close(scope, Exit.void)
     })
   )
 
-  const signal = (name: NodeJS.Signals) =>
-    Effect.ignore(Effect.try(() => (current === undefined ? false : process.kill(current.handle.pid, name))))
+  const signal = (name: NodeJS.Signals) => {
+    try {
+      if (current !== undefined) process.kill(current.handle.pid, name)
+    } catch {
+      // It has just ended.
+    }
+  }
+
+  const terminate = Effect.fnUntraced(function* (within: Duration.Duration) {
+    if (current?.watcher === undefined) return
+    const { watcher } = current
+    current.isAskedToEnd = true
+    signal("SIGTERM")
+    if (Option.isSome(yield* Effect.timeoutOption(Fiber.join(watcher), within))) return
+    ends.push([`did not end within ${Duration.format(within)} of SIGTERM`, ...output.slice(-5)].join("\n  "))
+    yield* kill
+  })
 
   return {
     start,
     kill,
+    terminate,
     pid: () => current?.handle.pid,
-    pause: signal("SIGSTOP"),
-    resume: signal("SIGCONT"),
+    lives,
+    pause: Effect.sync(() => {
+      current?.life.stops.push({ from: Date.now(), to: Infinity })
+      signal("SIGSTOP")
+    }),
+    resume: Effect.sync(() => {
+      if (current !== undefined) endStop(current.life)
+      signal("SIGCONT")
+    }),
     ends,
     errors
   }
 })
+
+const endStop = ({ stops }: Life): void => {
+  const last = stops.at(-1)
+  if (last?.to === Infinity) last.to = Date.now()
+}

@@ -7,13 +7,15 @@ import {
   EmbeddedScheduler,
   type HeldWorker,
   type SchedulerError,
+  type SchedulerHealth,
   SchedulerFault,
   SchedulerUnavailable,
+  type Worker,
   type WorkerId
 } from "@muster/core"
-import { Duration, Effect, Fiber, Option, Random, type Scope, Stream } from "effect"
+import { Duration, Effect, Exit, Fiber, Option, Random, type Result, type Scope, Stream } from "effect"
 import type { Call, Mishap, Write } from "./Journal.ts"
-import type { Memory } from "./SchedulerProtocol.ts"
+import type { Memory, Sender } from "./SchedulerProtocol.ts"
 
 /** How often each of them happens to a call, as a part of 1. */
 const mishaps: ReadonlyArray<readonly [mishap: Mishap, chance: number]> = [
@@ -34,10 +36,22 @@ const backupInterval = Duration.seconds(1)
 const backups = 5
 const forgetInterval = Duration.millis(200)
 
-type CompletePort = Omit<EmbeddedScheduler["Service"]["port"], "capabilities">
+/** Which state of a worker a call is about, and who has made it. */
+interface Change {
+  readonly generation: number
+  readonly from: Sender
+}
 
 export interface MisbehavingScheduler {
-  readonly port: CompletePort
+  readonly register: (worker: Worker, change: Change) => Effect.Effect<void, SchedulerError>
+  readonly registerBatch: (
+    members: ReadonlyArray<{ readonly worker: Worker; readonly generation: number }>,
+    from: Sender
+  ) => Effect.Effect<ReadonlyArray<Result.Result<void, SchedulerError>>>
+  readonly unregister: (id: WorkerId, change: Change) => Effect.Effect<void, SchedulerError>
+  readonly get: (id: WorkerId) => Effect.Effect<Option.Option<HeldWorker>, SchedulerError>
+  readonly list: Stream.Stream<HeldWorker, SchedulerError>
+  readonly health: Effect.Effect<SchedulerHealth, SchedulerError>
   readonly calm: Effect.Effect<void>
   readonly restart: (memory: Memory) => Effect.Effect<void>
   /** What it holds, truthfully. */
@@ -51,6 +65,7 @@ interface Subject {
   readonly call: Call
   readonly id?: WorkerId
   readonly generation?: number
+  readonly from?: Sender
 }
 
 export const makeMisbehavingScheduler = Effect.fnUntraced(function* (
@@ -59,6 +74,7 @@ export const makeMisbehavingScheduler = Effect.fnUntraced(function* (
   let embedded = EmbeddedScheduler.make()
   let isCalm = false
   let late = 0
+  let calls = 0
   let copies: ReadonlyArray<ReadonlyArray<HeldWorker>> = []
 
   const draw = Effect.map(Random.next, (value): Mishap | undefined => {
@@ -67,7 +83,7 @@ export const makeMisbehavingScheduler = Effect.fnUntraced(function* (
     return mishaps.find(([, chance]) => (left -= chance) < 0)?.[0]
   })
 
-  const done = <A>(subject: Subject, effect: Effect.Effect<A, SchedulerError>) =>
+  const done = <A>({ from: _, ...subject }: Subject, effect: Effect.Effect<A, SchedulerError>) =>
     Effect.tapError(effect, ({ message }) => write({ entry: "done", ...subject, refused: message })).pipe(
       Effect.tap(() => (subject.id === undefined ? Effect.void : write({ entry: "done", ...subject })))
     )
@@ -85,12 +101,29 @@ export const makeMisbehavingScheduler = Effect.fnUntraced(function* (
       return yield* Fiber.join(fiber)
     })
 
-  const through = Effect.fnUntraced(function* <A>(
+  /** From the call's beginning to its end, whatever that is. */
+  const through = <A>(subject: Subject, answer: Effect.Effect<A, SchedulerError>) =>
+    Effect.uninterruptibleMask((restore) =>
+      Effect.gen(function* () {
+        const mishap = yield* draw
+        const number = ++calls
+        yield* write({
+          entry: "call",
+          number,
+          ...subject,
+          ...(mishap === undefined ? undefined : { mishap })
+        })
+        return yield* Effect.onExit(restore(treat(subject, answer, mishap)), (exit) =>
+          write({ entry: "end", number, how: Exit.hasInterrupts(exit) ? "left" : "answered" })
+        )
+      })
+    )
+
+  const treat = Effect.fnUntraced(function* <A>(
     subject: Subject,
-    answer: Effect.Effect<A, SchedulerError>
+    answer: Effect.Effect<A, SchedulerError>,
+    mishap: Mishap | undefined
   ): Effect.fn.Return<A, SchedulerError> {
-    const mishap = yield* draw
-    yield* write({ entry: "call", ...subject, ...(mishap === undefined ? undefined : { mishap }) })
     const carriedOut = Effect.uninterruptible(done(subject, answer))
     switch (mishap) {
       case undefined:
@@ -118,32 +151,11 @@ export const makeMisbehavingScheduler = Effect.fnUntraced(function* (
   const current = <A>(answer: (port: EmbeddedScheduler["Service"]["port"]) => A) =>
     Effect.sync(() => answer(embedded.port))
 
-  const port: CompletePort = {
-    reconnections: Stream.never,
-    register: (worker, { generation }) =>
-      through(
-        { call: "register", id: worker.id, generation },
-        Effect.flatten(current(({ register }) => register(worker, { generation })))
-      ),
-    registerBatch: (members) =>
-      Effect.forEach(members, ({ generation, worker }) =>
-        Effect.result(port.register(worker, { generation }))
-      ),
-    unregister: (workerId, { generation }) =>
-      through(
-        { call: "unregister", id: workerId, generation },
-        Effect.flatten(current(({ unregister }) => unregister(workerId, { generation })))
-      ),
-    get: (workerId) =>
-      through({ call: "get", id: workerId }, Effect.flatten(current(({ get }) => get(workerId)))),
-    list: Stream.unwrap(
-      through(
-        { call: "list" },
-        current(({ list }) => list)
-      )
-    ),
-    health: through({ call: "health" }, Effect.flatten(current(({ health }) => health)))
-  }
+  const register: MisbehavingScheduler["register"] = (worker, { from, generation }) =>
+    through(
+      { call: "register", id: worker.id, generation, from },
+      Effect.flatten(current(({ register }) => register(worker, { generation })))
+    )
 
   /** As if it had never known the worker: the same generation is taken again. */
   const forget = ({ generation = 0, worker: { id } }: HeldWorker) =>
@@ -186,10 +198,27 @@ export const makeMisbehavingScheduler = Effect.fnUntraced(function* (
       }
     )
   )
-  yield* write({ entry: "restarted", workers: 0 })
+  yield* write({ entry: "started" })
 
   return {
-    port,
+    register,
+    registerBatch: (members, from) =>
+      Effect.forEach(members, ({ generation, worker }) =>
+        Effect.result(register(worker, { generation, from }))
+      ),
+    unregister: (id, { from, generation }) =>
+      through(
+        { call: "unregister", id, generation, from },
+        Effect.flatten(current(({ unregister }) => unregister(id, { generation })))
+      ),
+    get: (id) => through({ call: "get", id }, Effect.flatten(current(({ get }) => get(id)))),
+    list: Stream.unwrap(
+      through(
+        { call: "list" },
+        current(({ list }) => list)
+      )
+    ),
+    health: through({ call: "health" }, Effect.flatten(current(({ health }) => health))),
     calm: Effect.sync(() => {
       isCalm = true
     }),

@@ -8,18 +8,26 @@ import { Rpc, RpcGroup } from "effect/rpc"
 export const Held = Schema.Struct({ worker: Worker, generation: Schema.optional(Schema.Int) })
 export type Held = typeof Held.Type
 
+/**
+ * Who has made a call, by its own account: the process, which of its calls it is, and when it was sent, in milliseconds
+ * since 1970.
+ */
+export const Sender = Schema.Struct({ pid: Schema.Int, call: Schema.Int, sentAt: Schema.Finite })
+export type Sender = typeof Sender.Type
+
 const Member = { worker: Worker, generation: Schema.Int }
+const from = Sender
 
 /** The scheduler as the service sees it: all that can go wrong does. */
 export class SchedulerCalls extends RpcGroup.make(
-  Rpc.make("register", { payload: Member, error: SchedulerError }),
+  Rpc.make("register", { payload: { from, ...Member }, error: SchedulerError }),
   Rpc.make("registerBatch", {
-    payload: { members: Schema.Array(Schema.Struct(Member)) },
+    payload: { from, members: Schema.Array(Schema.Struct(Member)) },
     success: Schema.Array(Schema.Result(Schema.Void, SchedulerError)),
     error: SchedulerError
   }),
   Rpc.make("unregister", {
-    payload: { workerId: WorkerId, generation: Schema.Int },
+    payload: { from, workerId: WorkerId, generation: Schema.Int },
     error: SchedulerError
   }),
   Rpc.make("get", {

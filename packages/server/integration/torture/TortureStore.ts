@@ -10,6 +10,9 @@ export type StoreKind = (typeof storeKinds)[number]
 /** A database that is a process of its own. */
 export interface Database {
   readonly kill: Effect.Effect<void>
+  /** Ends it in the way that an administrator would, in a hurry or not. */
+  readonly shutDown: (mode: "fast" | "immediate") => Effect.Effect<void>
+  readonly port: number
   /** Does nothing where it runs. */
   readonly start: Effect.Effect<void>
 }
@@ -31,20 +34,22 @@ export const openStore = (
     case "sqlite":
       return Effect.succeed({ spec: `${directory}/fleet.db`, database: undefined })
     case "postgres":
-      return postgres
+      return startDatabase
   }
 }
 
-const postgres = Effect.gen(function* () {
+/** An empty PostgreSQL of its own. */
+const startDatabase = Effect.gen(function* () {
   const server = yield* startPostgres
   let isDown = false
+  const down = Effect.sync(() => {
+    isDown = true
+  })
   const database: Database = {
-    kill: Effect.andThen(
-      server.kill,
-      Effect.sync(() => {
-        isDown = true
-      })
-    ),
+    kill: Effect.andThen(server.kill, down),
+    // Half of it could not be put right.
+    shutDown: (mode) => Effect.uninterruptible(Effect.andThen(server.shutDown(mode), down)),
+    port: server.port,
     // One that is interrupted while it starts could not be started again.
     start: Effect.uninterruptible(
       Effect.suspend(() => (isDown ? server.start : Effect.void)).pipe(

@@ -21,12 +21,12 @@ const handlers = Layer.unwrap(
   Effect.gen(function* () {
     const scheduler = yield* makeMisbehavingScheduler(yield* openJournal(journal))
     const calls = SchedulerCalls.toLayer({
-      register: ({ generation, worker }) => scheduler.port.register(worker, { generation }),
-      registerBatch: ({ members }) => scheduler.port.registerBatch(members),
-      unregister: ({ generation, workerId }) => scheduler.port.unregister(workerId, { generation }),
-      get: ({ workerId }) => scheduler.port.get(workerId),
-      list: () => scheduler.port.list,
-      health: () => scheduler.port.health
+      register: ({ worker, ...change }) => scheduler.register(worker, change),
+      registerBatch: ({ from, members }) => scheduler.registerBatch(members, from),
+      unregister: ({ workerId, ...change }) => scheduler.unregister(workerId, change),
+      get: ({ workerId }) => scheduler.get(workerId),
+      list: () => scheduler.list,
+      health: () => scheduler.health
     })
     const controls = SchedulerControls.toLayer({
       calm: () => scheduler.calm,

@@ -1,21 +1,25 @@
 /**
- * The real service as a process, with the scheduler of the torture test beneath it: `node serviceProcess.ts URL`.
- * Everything else is what `muster serve` reads from the environment.
+ * The real service as a process, with the scheduler of the torture test beneath it:
+ * `node serviceProcess.ts SCHEDULER_URL GIVEN_UP [ROUTES]`, where the second is the file of `GivenUp.ts`, and the third
+ * the routes of `Rerouting.ts` as JSON. Everything else is what `muster serve` reads from the environment.
  */
 import * as NodeServices from "@effect/platform-node/NodeServices"
-import { Console, Effect, Logger, Option, References, Runtime } from "effect"
+import { Console, Effect, Logger, Option, References, Runtime, Schema } from "effect"
 import { inspect } from "node:util"
 import { resolveSettings } from "../../src/ServeSettings.ts"
 import { runService } from "../../src/Service.ts"
 import { storeLayer } from "../../src/store/Stores.ts"
 import { ProcessSignals } from "../../src/Termination.ts"
 import { dieWithParent } from "./DieWithParent.ts"
+import { makeGiveUp } from "./GivenUp.ts"
 import { errorMark } from "./ManagedProcess.ts"
 import { remoteScheduler } from "./RemoteScheduler.ts"
+import { reroute, Routes } from "./Rerouting.ts"
 
 dieWithParent()
 
-const [schedulerUrl = ""] = process.argv.slice(2)
+const [schedulerUrl = "", givenUp = "", routes = "{}"] = process.argv.slice(2)
+reroute(Schema.decodeSync(Schema.fromJsonString(Routes))(routes))
 const signals = new ProcessSignals()
 
 const run = Runtime.makeRunMain(({ fiber, teardown }) => {
@@ -34,7 +38,7 @@ Effect.gen(function* () {
   const none = Option.none()
   const settings = yield* resolveSettings({ host: none, port: none, scheduler: none, store: none })
   yield* runService(settings, {
-    scheduler: remoteScheduler(schedulerUrl),
+    scheduler: remoteScheduler(schedulerUrl, makeGiveUp(givenUp)),
     store: storeLayer(settings.store)
   })
 }).pipe(

@@ -4,7 +4,8 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect } from "effect"
-import { isFine, report } from "./Report.ts"
+import { isFine } from "./Evidence.ts"
+import { report } from "./Report.ts"
 import { clientLayer, torture } from "./Torture.ts"
 
 describe("a service that is killed again and again, over a scheduler that does wrong whatever it can", () => {
