@@ -39,7 +39,7 @@ export const openStore = (
 }
 
 /** An empty PostgreSQL of its own. */
-const startDatabase = Effect.gen(function* () {
+export const startDatabase = Effect.gen(function* () {
   const server = yield* startPostgres
   let isDown = false
   const down = Effect.sync(() => {

@@ -1,10 +1,11 @@
 /**
- * `pnpm torture`: the torture test for as long as one likes. The exit status is 0 only if nothing was wrong.
+ * `pnpm torture`: the torture test of one service for as long as one likes; `pnpm torture cluster`: that of three. The exit status is 0 only if nothing was wrong.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Console, Duration, Effect } from "effect"
 import { Command, Flag } from "effect/cli"
+import { clusterCommand } from "../cluster/ClusterCommand.ts"
 import { RunFailed, seedFlag, seedOf } from "../LongRun.ts"
 import { isFine } from "./Evidence.ts"
 import { report } from "./Report.ts"
@@ -55,7 +56,10 @@ const command = Command.make(
     for (const line of yield* report(outcome)) yield* Console.log(line)
     if (!isFine(outcome)) return yield* new RunFailed()
   }, Effect.scoped)
-).pipe(Command.withDescription("Kills, pauses and deceives the service, and looks whether anything is lost."))
+).pipe(
+  Command.withDescription("Kills, pauses and deceives the service, and looks whether anything is lost."),
+  Command.withSubcommands([clusterCommand])
+)
 
 Command.runWith(command, { version: "0.0.0" })(process.argv.slice(2)).pipe(
   Effect.provide([NodeServices.layer, clientLayer]),
