@@ -17,6 +17,8 @@ const drawServer = (world: World) =>
     return free[yield* Random.nextIntBetween(0, free.length - 1)]
   })
 
+const busyWithin = Duration.seconds(5)
+
 /** A misfortune of one server that then cannot look after anything. */
 const ofServer =
   (
@@ -29,11 +31,14 @@ const ofServer =
     Effect.gen(function* () {
       const server = yield* drawServer(world)
       if (server === undefined) return
+      // There is nothing to take over from one that has just been started.
+      if (company === "alone") yield* Effect.timeoutOption(world.watch.busy(server), busyWithin)
       server.trouble = trouble
-      world.record.say(`${name}: ${server.name} (${server.process.pid()})`)
+      const held = world.watch.heldBy(server)
+      world.record.say(`${name}: ${server.name} (${server.process.pid()}), which has ${held} partitions`)
       const since = Date.now()
       yield* begin(server, world)
-      yield* last(world, name, company, since)
+      yield* last(world, name, held > 0 ? company : "with others", since)
       yield* end(server, world)
       server.trouble = undefined
       world.record.say(`${name}: ${server.name} (${server.process.pid()}) is over`)
@@ -51,9 +56,13 @@ const ofDatabase =
   (world, name) =>
     Effect.gen(function* () {
       world.record.say(name)
-      yield* end(world.database)
-      yield* (yield* chance(0.5)) ? sometime(0, 500) : sometime(0, 2 * expiry(world))
-      yield* world.database.start
+      yield* end(world.database).pipe(
+        Effect.andThen(
+          Effect.flatMap(chance(0.5), (isShort) => sometime(0, isShort ? 500 : 2 * expiry(world)))
+        ),
+        Effect.andThen(world.database.start),
+        world.record.withoutDatabase
+      )
       world.record.say(`${name} is over`)
     })
 
@@ -88,12 +97,14 @@ const betweenServers =
       world.record.say(`${name}: ${shown} is over`)
     })
 
-const cutOff = (close: (way: TcpGate) => Effect.Effect<void>): Misfortune =>
-  ofServer(
+const cutOff = (close: (way: TcpGate) => Effect.Effect<void>): Misfortune => {
+  const misfortune = ofServer(
     "cut off",
     ({ toDatabase }) => close(toDatabase),
     ({ toDatabase }) => toDatabase.unblock
   )
+  return (world, ...rest) => world.record.withoutDatabase(misfortune(world, ...rest))
+}
 
 const block = ({ block }: TcpGate) => block
 const swallow = ({ swallow }: TcpGate) => swallow
@@ -147,7 +158,7 @@ export const misfortunes = {
       const server = yield* drawServer(world)
       if (server === undefined) return
       world.record.say(`${name}: ${server.name}`)
-      yield* server.toDatabase.reset
+      yield* world.record.withoutDatabase(server.toDatabase.reset)
     }),
   "servers cut off from each other": betweenServers(cut),
   "servers cut off from each other, bytes late": betweenServers(block),

@@ -11,7 +11,7 @@ import type { Findings } from "../torture/Evidence.ts"
 import { Ledger } from "../torture/Ledger.ts"
 import { type MisfortuneCounts, noMisfortunes, tortureScheduler } from "../torture/Misfortunes.ts"
 import { settle } from "../torture/Settlement.ts"
-import { startTortureScheduler, type TortureScheduler } from "../torture/TortureScheduler.ts"
+import { startTortureScheduler } from "../torture/TortureScheduler.ts"
 import { startDatabase } from "../torture/TortureStore.ts"
 import { type MisfortuneName, misfortunes } from "./ClusterMisfortunes.ts"
 import { heal, makeServers, type TorturedServer } from "./TorturedServer.ts"
@@ -45,6 +45,8 @@ export interface ClusterOutcome extends Findings {
 
 const serverNames = ["a", "b", "c"]
 const progressInterval = Duration.seconds(10)
+/** A server that is not there by then will not be. */
+const startWithin = Duration.seconds(60)
 /** How often a request goes to a server of which a load balancer would know that it is in trouble. */
 const anyServerChance = 0.03
 
@@ -126,7 +128,8 @@ export const tortureCluster = Effect.fnUntraced(function* (
       ...record.faults,
       ...(isSpread._tag === "Some" ? [] : [`a server is left without partitions: ${watch.lastSeen}`]),
       ...ledger.unexpected.map((answer) => `unexpected answer: ${answer}`),
-      ...mishaps(servers, scheduler)
+      ...record.complaints,
+      ...scheduler.process.ends.map((end) => `the scheduler ${end}`)
     ],
     seconds: (endedAt - begunAt) / 1000,
     settledAfter: (endedAt - settledFrom) / 1000,
@@ -140,19 +143,25 @@ const startProcesses = Effect.fnUntraced(function* (settings: ClusterTortureSett
   const directory = yield* fs.makeTempDirectoryScoped({ prefix: "muster-torture-" })
   const { database, spec } = yield* startDatabase
   const scheduler = yield* startTortureScheduler(settings.seed, directory)
+  const record = new MisfortuneRecord()
   const servers = yield* makeServers({
     names: serverNames,
     lockExpiration: settings.lockExpiration,
     store: spec,
     databasePort: database.port,
-    serviceArguments: scheduler.serviceArguments
+    serviceArguments: scheduler.serviceArguments,
+    complain: (name, line) => record.complain(name, line)
   })
   yield* Effect.forEach(servers, ({ process }) => process.start)
   const client = yield* HttpClient.HttpClient
-  yield* Effect.forEach(servers, ({ url }) =>
-    client
-      .get(`${url}/healthz`)
-      .pipe(Effect.timeout("1 second"), Effect.retry(Schedule.spaced("20 millis")), Effect.orDie)
+  yield* Effect.forEach(servers, ({ process, url }) =>
+    client.get(`${url}/healthz`).pipe(
+      Effect.timeout("1 second"),
+      Effect.retry(Schedule.spaced("20 millis")),
+      Effect.timeout(startWithin),
+      Effect.mapError(() => new Error(["A server did not get ready.", ...process.ends].join("\n"))),
+      Effect.orDie
+    )
   )
   const world: World = {
     servers,
@@ -160,7 +169,7 @@ const startProcesses = Effect.fnUntraced(function* (settings: ClusterTortureSett
     watch: new Watch(servers),
     lockExpiration: settings.lockExpiration,
     takeOverWithin: settings.takeOverWithin,
-    record: new MisfortuneRecord()
+    record
   }
   return { scheduler, world }
 })
@@ -208,22 +217,9 @@ const makeRound = (world: World, names: ReadonlyArray<MisfortuneName>) => {
   })
 }
 
-/** What happened to the processes, and was not done to them. They may complain while their database is away. */
-const mishaps = (
-  servers: ReadonlyArray<TorturedServer>,
-  { process }: TortureScheduler
-): ReadonlyArray<string> =>
-  servers
-    .flatMap(({ name, process }) => [
-      ...process.ends.map((end) => `server ${name} ${end}`),
-      ...process.errors.map((error) => `server ${name}: ${error}`)
-    ])
-    .filter((line) => !/cannot open|The store cannot be written to|Shard lock storage/.test(line))
-    .concat(process.ends.map((end) => `the scheduler ${end}`))
-
 const progressLine = ({ counts, unexpected }: Ledger, { record, watch }: World, rounds: number) => {
   const done = Array.from(record.counts.values()).reduce((sum, count) => sum + count, 0)
-  const wrong = watch.faults.length + record.faults.length + unexpected.length
+  const wrong = watch.faults.length + record.faults.length + record.complaints.length + unexpected.length
   return [
     `${rounds} rounds, ${done} misfortunes`,
     `${counts.acknowledged} changes acknowledged`,

@@ -28,6 +28,8 @@ export interface ClusterSettings {
   readonly databasePort: number
   /** For `serviceProcess.ts`. */
   readonly serviceArguments: ReadonlyArray<string>
+  /** Is told what happens to a server that nobody does to it. */
+  readonly complain: (name: string, line: string) => void
 }
 
 /** Makes the servers, and starts none of them. */
@@ -44,15 +46,16 @@ export const makeServers = Effect.fnUntraced(function* (settings: ClusterSetting
       )
       const routes = Object.fromEntries(ways.map(({ gate, other }) => [other.clusterPort, gate.port]))
       const store = settings.store.replace(`:${settings.databasePort}/`, `:${toDatabase.port}/`)
-      const process = yield* makeManagedProcess(
-        nodeProgram("serviceProcess.ts", [...settings.serviceArguments, JSON.stringify(routes)], {
+      const process = yield* makeManagedProcess({
+        ...nodeProgram("serviceProcess.ts", [...settings.serviceArguments, JSON.stringify(routes)], {
           ...serviceEnvironment(httpPort, store),
           MUSTER_CLUSTER: "on",
           MUSTER_CLUSTER_HOST: "127.0.0.1",
           MUSTER_CLUSTER_PORT: String(clusterPort),
-          MUSTER_CLUSTER_LOCK_EXPIRATION: Duration.format(settings.lockExpiration)
-        })
-      )
+          MUSTER_CLUSTER_LOCK_EXPIRATION: `${Duration.toMillis(settings.lockExpiration)} millis`
+        }),
+        tell: (line) => settings.complain(name, line)
+      })
       const server: TorturedServer = {
         name,
         url: `http://127.0.0.1:${httpPort}`,

@@ -58,21 +58,34 @@ export class Watch {
     )
   }
 
-  /** Waits until every server looks after something. */
+  /** How many partitions a server looked after when it answered last. */
+  heldBy({ name, process }: TorturedServer): number {
+    const last = this.answersOf.get(name)?.at(-1)
+    return last?.pid === process.pid() ? (last?.own.length ?? 0) : 0
+  }
+
+  /** Waits until a server looks after something. */
+  busy(server: TorturedServer): Effect.Effect<void> {
+    return Effect.asVoid(Effect.repeat(Effect.sleep(waitInterval), { until: () => this.heldBy(server) > 0 }))
+  }
+
+  /** Waits until every server does. */
   get spread(): Effect.Effect<void> {
-    const has = ({ name }: TorturedServer) => (this.answersOf.get(name)?.at(-1)?.own.length ?? 0) > 0
-    return Effect.asVoid(Effect.repeat(Effect.sleep(waitInterval), { until: () => this.servers.every(has) }))
+    return Effect.forEach(this.servers, (server) => this.busy(server), { discard: true })
   }
 
   /** The last answer, for people. */
   get lastSeen(): string {
     if (this.last === undefined) return "no server has answered"
+    const when = this.servers.map(
+      ({ name }) => `${name} at ${this.answersOf.get(name)?.at(-1)?.receivedAt ?? "no time"}`
+    )
     const { servers, unowned } = this.last
     const shown = servers.map(({ id, partitions, state }) => {
       const name = this.processes.get(id)?.server.name ?? id
       return `${name} ${state} [${partitions.join(" ")}]`
     })
-    return [...shown, `nobody [${unowned.join(" ")}]`].join(", ")
+    return `${[...shown, `nobody [${unowned.join(" ")}]`].join(", ")}; answered last: ${when.join(", ")}`
   }
 
   private note(server: TorturedServer, pid: number, sentAt: number, picture: ClusterPicture): void {

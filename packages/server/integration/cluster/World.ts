@@ -20,6 +20,10 @@ export interface World {
 /** Whether nothing else happens at the same time. */
 export type Company = "alone" | "with others"
 
+/** Milliseconds in which a server still suffers from what is over. */
+const afterwards = 20_000
+const ofDatabase = /cannot open|cannot be opened|The store cannot be written to|Shard lock storage/
+
 export class MisfortuneRecord {
   readonly counts = new Map<string, number>()
   /** Milliseconds from each misfortune that came alone until the others looked after everything. */
@@ -28,8 +32,33 @@ export class MisfortuneRecord {
   readonly recoveries: Array<number> = []
   /** For people. */
   readonly faults: Array<string> = []
+  /** What the servers said or did and should not have, for people. */
+  readonly complaints: Array<string> = []
   /** What was done when, for people. */
   readonly log: Array<string> = []
+  private databaseTroubles = 0
+  private lastDatabaseTroubleAt = 0
+
+  /** What happens meanwhile and shortly after, happens to servers that do not reach their database. */
+  readonly withoutDatabase = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+    Effect.suspend(() => {
+      this.databaseTroubles++
+      return effect
+    }).pipe(
+      Effect.ensuring(
+        Effect.sync(() => {
+          this.databaseTroubles--
+          this.lastDatabaseTroubleAt = Date.now()
+        })
+      )
+    )
+
+  /** A server said that something is wrong, or ended. Without its database it may say that. */
+  complain(name: string, line: string): void {
+    this.say(`server ${name}: ${line}`)
+    const isExpected = this.databaseTroubles > 0 || Date.now() < this.lastDatabaseTroubleAt + afterwards
+    if (!isExpected || !ofDatabase.test(line)) this.complaints.push(`server ${name}: ${line}`)
+  }
 
   say(line: string): void {
     this.log.push(`${new Date().toISOString().slice(11, 23)} (${Date.now()}) ${line}`)

@@ -53,6 +53,8 @@ export interface ProcessOptions {
   readonly command: string
   readonly args: ReadonlyArray<string>
   readonly env?: Readonly<Record<string, string>>
+  /** Is told each of the {@link ManagedProcess.ends} and the errors when it happens. */
+  readonly tell?: (line: string) => void
 }
 
 /** A program of this folder, run by the Node that runs this. */
@@ -65,7 +67,8 @@ export const nodeProgram = (file: string, args: ReadonlyArray<string>, env: Reco
 export const makeManagedProcess = Effect.fnUntraced(function* ({
   args,
   command,
-  env = {}
+  env = {},
+  tell = () => {}
 }: ProcessOptions): Effect.fn.Return<
   ManagedProcess,
   never,
@@ -78,6 +81,11 @@ export const makeManagedProcess = Effect.fnUntraced(function* ({
   const errors: Array<string> = []
   const lives: Array<Life> = []
   let current: Incarnation | undefined
+
+  const tellOf = (list: Array<string>, line: string) => {
+    list.push(line)
+    tell(line)
+  }
 
   const start: Effect.Effect<void> = Effect.uninterruptible(
     Effect.gen(function* () {
@@ -116,7 +124,7 @@ export const makeManagedProcess = Effect.fnUntraced(function* ({
       Stream.runForEach((line) =>
         Effect.sync(() => {
           output.push(line)
-          if (line.startsWith(errorMark)) errors.push(line)
+          if (line.startsWith(errorMark)) tellOf(errors, line)
           if (output.length > linesKept * 2) output.splice(0, linesKept)
         })
       ),
@@ -128,7 +136,7 @@ export const makeManagedProcess = Effect.fnUntraced(function* ({
     yield* Fiber.join(reader)
     const how = Exit.isSuccess(exit) ? `with ${exit.value}` : "by a signal"
     const isAsItWasAsked = incarnation.isAskedToEnd && how === "with 0"
-    if (!isAsItWasAsked) ends.push([`ended ${how}`, ...output.slice(-5)].join("\n  "))
+    if (!isAsItWasAsked) tellOf(ends, [`ended ${how}`, ...output.slice(-5)].join("\n  "))
     yield* Scope.close(scope, Exit.void)
     if (current !== incarnation) return
     current = undefined
@@ -163,7 +171,10 @@ export const makeManagedProcess = Effect.fnUntraced(function* ({
     current.isAskedToEnd = true
     signal("SIGTERM")
     if (Option.isSome(yield* Effect.timeoutOption(Fiber.join(watcher), within))) return
-    ends.push([`did not end within ${Duration.format(within)} of SIGTERM`, ...output.slice(-5)].join("\n  "))
+    tellOf(
+      ends,
+      [`did not end within ${Duration.format(within)} of SIGTERM`, ...output.slice(-5)].join("\n  ")
+    )
     yield* kill
   })
 
