@@ -1,7 +1,7 @@
 /**
  * What happens to a cluster in the torture test: to its servers, to PostgreSQL, and to the network between all of them.
  */
-import { Duration, Effect, Random } from "effect"
+import { Duration, Effect, Option, Random } from "effect"
 import type { TcpGate } from "../TcpGate.ts"
 import type { Database } from "../torture/TortureStore.ts"
 import type { TorturedServer } from "./TorturedServer.ts"
@@ -18,6 +18,7 @@ const drawServer = (world: World) =>
   })
 
 const busyWithin = Duration.seconds(5)
+const presentWithin = Duration.seconds(20)
 
 /** A misfortune of one server that then cannot look after anything. */
 const ofServer =
@@ -48,23 +49,31 @@ const start = ({ process }: TorturedServer) => process.start
 const kill = ({ process }: TorturedServer) => process.kill
 const pause = ({ process }: TorturedServer) => process.pause
 const resume = ({ process }: TorturedServer) => process.resume
-/** What the service has for ending in order, and some. */
-const terminate = ({ process }: TorturedServer) => process.terminate(Duration.seconds(45))
+/** One that has not begun to listen for the signal cannot end in order. What it has for that is 30 s, and some. */
+const terminate = (server: TorturedServer, { watch }: World) =>
+  Effect.timeoutOption(watch.present(server), presentWithin).pipe(
+    Effect.flatMap((there) =>
+      Option.isSome(there) ? server.process.terminate(Duration.seconds(45)) : server.process.kill
+    )
+  )
 
 const ofDatabase =
   (end: (database: Database) => Effect.Effect<void>): Misfortune =>
   (world, name) =>
-    Effect.gen(function* () {
-      world.record.say(name)
-      yield* end(world.database).pipe(
-        Effect.andThen(
-          Effect.flatMap(chance(0.5), (isShort) => sometime(0, isShort ? 500 : 2 * expiry(world)))
-        ),
-        Effect.andThen(world.database.start),
-        world.record.withoutDatabase
-      )
-      world.record.say(`${name} is over`)
-    })
+    // One after another: it can neither be ended nor started twice.
+    world.databaseTurn.withPermit(
+      Effect.gen(function* () {
+        world.record.say(name)
+        yield* end(world.database).pipe(
+          Effect.andThen(
+            Effect.flatMap(chance(0.5), (isShort) => sometime(0, isShort ? 500 : 2 * expiry(world)))
+          ),
+          Effect.andThen(world.database.start),
+          world.record.withoutDatabase
+        )
+        world.record.say(`${name} is over`)
+      })
+    )
 
 /** Those of the ways between the servers that are concerned: all of one server, or the one between two. */
 const drawWays = Effect.fnUntraced(function* ({ servers }: World) {
@@ -140,7 +149,7 @@ export const misfortunes = {
         Effect.gen(function* () {
           server.trouble = "down"
           world.record.say(`${name}: ${server.name} (${server.process.pid()})`)
-          yield* terminate(server)
+          yield* terminate(server, world)
           yield* start(server)
           server.trouble = undefined
           if (company === "alone") yield* awaitWhole(world, name, Date.now())

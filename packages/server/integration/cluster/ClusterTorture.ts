@@ -4,7 +4,7 @@
  * every kind. When all is calm again, nothing that was acknowledged may be lost, nothing that is not wanted may be left,
  * and all along each worker was looked after by one server alone.
  */
-import { Duration, Effect, Fiber, FileSystem, Random, Schedule } from "effect"
+import { Duration, Effect, Fiber, FileSystem, Option, Random, Schedule, Semaphore } from "effect"
 import { HttpClient } from "effect/http"
 import { runClient } from "../torture/Client.ts"
 import type { Findings } from "../torture/Evidence.ts"
@@ -126,7 +126,7 @@ export const tortureCluster = Effect.fnUntraced(function* (
       ...trouble,
       ...watch.faults,
       ...record.faults,
-      ...(isSpread._tag === "Some" ? [] : [`a server is left without partitions: ${watch.lastSeen}`]),
+      ...(Option.isSome(isSpread) ? [] : [`a server is left without partitions: ${watch.lastSeen}`]),
       ...ledger.unexpected.map((answer) => `unexpected answer: ${answer}`),
       ...record.complaints,
       ...scheduler.process.ends.map((end) => `the scheduler ${end}`)
@@ -166,6 +166,7 @@ const startProcesses = Effect.fnUntraced(function* (settings: ClusterTortureSett
   const world: World = {
     servers,
     database,
+    databaseTurn: yield* Semaphore.make(1),
     watch: new Watch(servers),
     lockExpiration: settings.lockExpiration,
     takeOverWithin: settings.takeOverWithin,
@@ -183,6 +184,8 @@ const drawUrl = (servers: ReadonlyArray<TorturedServer>) =>
     return from[yield* Random.nextIntBetween(0, from.length - 1)]?.url ?? ""
   })
 
+/** What takes longer than this stands still. */
+const roundWithin = Duration.minutes(3)
 /** How often two or three come at the same time. */
 const companyChance = 0.3
 
@@ -210,7 +213,15 @@ const makeRound = (world: World, names: ReadonlyArray<MisfortuneName>) => {
     )
   })
   return Effect.gen(function* () {
-    yield* (yield* chance(companyChance)) ? some : suffer("alone")
+    const done = yield* Effect.timeoutOption(
+      (yield* chance(companyChance)) ? some : suffer("alone"),
+      roundWithin
+    )
+    if (Option.isNone(done)) {
+      world.record.faults.push(`a round did not end within ${Duration.format(roundWithin)}`)
+      yield* world.database.start
+      yield* Effect.forEach(world.servers, heal)
+    }
     const millis = yield* awaitWhole(world, "after all was well again", Date.now())
     if (millis !== undefined) world.record.recoveries.push(millis)
     yield* sometime(0, 1500)

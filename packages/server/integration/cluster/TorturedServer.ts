@@ -49,6 +49,9 @@ export const makeServers = Effect.fnUntraced(function* (settings: ClusterSetting
       const process = yield* makeManagedProcess({
         ...nodeProgram("serviceProcess.ts", [...settings.serviceArguments, JSON.stringify(routes)], {
           ...serviceEnvironment(httpPort, store),
+          // All servers together as much as one alone, and as much time as they then need on a busy machine.
+          MUSTER_CONCURRENCY: "8",
+          MUSTER_ATTEMPT_TIMEOUT: "1 second",
           MUSTER_CLUSTER: "on",
           MUSTER_CLUSTER_HOST: "127.0.0.1",
           MUSTER_CLUSTER_PORT: String(clusterPort),

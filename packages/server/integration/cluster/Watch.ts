@@ -64,6 +64,15 @@ export class Watch {
     return last?.pid === process.pid() ? (last?.own.length ?? 0) : 0
   }
 
+  /** Waits until a server has answered, since it was started last. */
+  present({ name, process }: TorturedServer): Effect.Effect<void> {
+    const hasAnswered = () => {
+      const last = this.answersOf.get(name)?.at(-1)
+      return last !== undefined && last.pid === process.pid()
+    }
+    return Effect.asVoid(Effect.repeat(Effect.sleep(waitInterval), { until: hasAnswered }))
+  }
+
   /** Waits until a server looks after something. */
   busy(server: TorturedServer): Effect.Effect<void> {
     return Effect.asVoid(Effect.repeat(Effect.sleep(waitInterval), { until: () => this.heldBy(server) > 0 }))

@@ -1,7 +1,7 @@
 /**
  * The cluster under torture as its misfortunes see it: what they are done to, what they wait for, and what came of them.
  */
-import { Duration, Effect, Option, Random } from "effect"
+import { Duration, Effect, Option, Random, type Semaphore } from "effect"
 import type { Database } from "../torture/TortureStore.ts"
 import type { TorturedServer } from "./TorturedServer.ts"
 import type { Watch } from "./Watch.ts"
@@ -10,6 +10,7 @@ import type { Watch } from "./Watch.ts"
 export interface World {
   readonly servers: ReadonlyArray<TorturedServer>
   readonly database: Database
+  readonly databaseTurn: Semaphore.Semaphore
   readonly watch: Watch
   readonly lockExpiration: Duration.Duration
   /** Within which time all partitions have to be looked after, whatever has happened. */
@@ -21,7 +22,7 @@ export interface World {
 export type Company = "alone" | "with others"
 
 /** Milliseconds in which a server still suffers from what is over. */
-const afterwards = 20_000
+const afterwards = 30_000
 const ofDatabase = /cannot open|cannot be opened|The store cannot be written to|Shard lock storage/
 
 export class MisfortuneRecord {
@@ -92,7 +93,7 @@ export const endure = Effect.fnUntraced(function* (
   company: Company,
   since: number
 ) {
-  if (company === "alone" && (yield* chance(0.7))) {
+  if (company === "alone" && (yield* chance(0.8))) {
     const millis = yield* awaitWhole(world, name, since)
     if (millis === undefined) return
     const { takeOvers } = world.record

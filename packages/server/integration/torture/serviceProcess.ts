@@ -4,7 +4,7 @@
  * the routes of `Rerouting.ts` as JSON. Everything else is what `muster serve` reads from the environment.
  */
 import * as NodeServices from "@effect/platform-node/NodeServices"
-import { Console, Effect, Logger, Option, References, Runtime, Schema } from "effect"
+import { Cause, Console, Effect, Logger, Option, References, Runtime, Schema } from "effect"
 import { inspect } from "node:util"
 import { resolveSettings } from "../../src/ServeSettings.ts"
 import { runService } from "../../src/Service.ts"
@@ -31,7 +31,8 @@ const run = Runtime.makeRunMain(({ fiber, teardown }) => {
 const logger = Logger.make(({ cause, fiber, logLevel, message }) => {
   if (logLevel !== "Error" && logLevel !== "Fatal") return
   if (Object.hasOwn(fiber.getRef(References.CurrentLogAnnotations), "workerId")) return
-  console.error(`${errorMark} ${inspect([message, cause], { breakLength: Infinity })}`.replaceAll("\n", " "))
+  const told = inspect([message, Cause.pretty(cause)], { breakLength: Infinity })
+  console.error(`${errorMark} ${told}`.replaceAll("\n", " "))
 })
 
 Effect.gen(function* () {
