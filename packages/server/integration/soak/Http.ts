@@ -21,7 +21,8 @@ export const ask = (url: string, init: RequestInit = {}): Effect.Effect<Answer, 
       return { status: response.status, text: await response.text() }
     },
     catch: (error) => {
-      const cause = error instanceof Error && error.cause !== undefined ? ` (${String(error.cause)})` : ""
+      // `fetch failed` alone says nothing.
+      const cause = error instanceof Error && error.cause instanceof Error ? ` (${error.cause.message})` : ""
       return new NoAnswer({ message: `${init.method ?? "GET"} ${url}: ${String(error)}${cause}` })
     }
   }).pipe(

@@ -100,8 +100,8 @@ const makeServer = Effect.fnUntraced(function* (
       Effect.ignore(Effect.timeoutOption(membership.release(id, partition, epoch), third))
     )
 
-  const join = Effect.fnUntraced(function* (url: string, isFailing: Effect.Effect<boolean>) {
-    const beat = makeBeat(url, isFailing)
+  const enter = Effect.fnUntraced(function* (listeningUrl: string, isFailing: Effect.Effect<boolean>) {
+    const beat = makeBeat(reachable(listeningUrl, host), isFailing)
     yield* Effect.mapError(beat, (error) => CannotOpenStore.because(name, describe(error)))
     yield* Effect.forkIn(beats(beat), memberScope)
     yield* Effect.forkIn(holdings.watch, memberScope)
@@ -141,6 +141,10 @@ const makeServer = Effect.fnUntraced(function* (
     yield* Effect.ignore(Effect.timeoutOption(membership.leave(id), third))
   })
 
+  const join = (url: string, isFailing: Effect.Effect<boolean>) =>
+    // One that has not got in must not be taken for one that was lost.
+    Effect.tapError(enter(url, isFailing), () => leave)
+
   const view = Effect.map(membership.servers, (known) => toView(known, id, lockExpiration)).pipe(
     Effect.mapError(
       (error) => new StoreUnavailable({ message: `${name} cannot be read: ${describe(error)}`, cause: error })
@@ -154,6 +158,13 @@ const makeServer = Effect.fnUntraced(function* (
     Context.add(SchedulerShare, holdings.share)
   )
 })
+
+/** On every address of the machine a server listens for others, too; they need one of them. */
+const reachable = (url: string, host: string): string => {
+  const reached = new URL(url)
+  if (reached.hostname === "0.0.0.0" || reached.hostname === "[::]") reached.hostname = host
+  return reached.origin
+}
 
 /** Not heard of for so long, a server is shown as silent. */
 const silentAfter = Duration.toMillis("5 seconds")

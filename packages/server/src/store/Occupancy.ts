@@ -2,7 +2,7 @@
  * Who works on a PostgreSQL database: one server that has it for itself, or the servers of a cluster, but not both. It is
  * a lock of a session, so it ends with the process, however that ends.
  */
-import { Duration, Effect, Redacted, Schedule, type Scope } from "effect"
+import { Duration, Effect, type Redacted, Schedule, type Scope } from "effect"
 import type * as SqlClient from "effect/sql/SqlClient"
 import type * as SqlError from "effect/sql/SqlError"
 import { CannotOpenStore } from "./CannotOpenStore.ts"
