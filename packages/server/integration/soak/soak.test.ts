@@ -16,7 +16,7 @@ describe("a service under mixed load, over a scheduler that fails, is slow, goes
         const outcome = yield* soak(
           {
             seed: "1",
-            duration: Duration.seconds(30),
+            duration: Duration.seconds(20),
             store: "sqlite",
             workers: 200,
             lanes: 4,

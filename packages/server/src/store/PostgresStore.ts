@@ -137,8 +137,8 @@ export const connectPostgres = (
     startupParameters: {
       statement_timeout: serverTimeout(0.75),
       lock_timeout: serverTimeout(0.5),
-      // A service that has stopped in the middle of a transaction must not stop the others for ever.
-      idle_in_transaction_session_timeout: serverTimeout(0.75),
+      // A service that has stopped in the middle of a transaction must not stop the others for longer than they wait.
+      idle_in_transaction_session_timeout: serverTimeout(1 / 3),
       // Everything is found by its key or along an index. Of tables that have grown since they were last analysed, the
       // planner would believe otherwise.
       enable_seqscan: "off",
