@@ -1,6 +1,11 @@
 /**
  * Brings the tables of a database to the form that this version of Muster reads and writes. Forward only, and in one
  * transaction: a database is migrated as a whole or as it was.
+ *
+ * Servers of two neighbouring versions can work on one database. So what a migration takes away or changes, the version
+ * before it must not need: a change takes two of them. The first adds (with a default, for those who do not know it), the
+ * second, in a later version, removes, and raises `compatible_from`: the oldest version of the tables that a server may
+ * know to work on these.
  */
 import { Effect, Schema } from "effect"
 import * as Migrator from "effect/sql/Migrator"
@@ -18,7 +23,7 @@ export const newestMigration = Object.keys(migrations).length
 
 const table = "muster_migration"
 
-/** The tables were made by a version of Muster that comes after this one. */
+/** The tables were made by a version of Muster that comes after this one, and are not for this one any more. */
 class NewerStore extends Schema.TaggedError<NewerStore>("@muster/server/NewerStore")("NewerStore", {
   version: Schema.Int
 }) {
@@ -37,9 +42,10 @@ export const migrate = Effect.fnUntraced(function* (
 ): Effect.fn.Return<void, MigrateError> {
   yield* Effect.provideService(run, SqlClient.SqlClient, sql)
   const [latest] = yield* sql<{ version: number }>`SELECT max(migration_id) AS version FROM ${sql(table)}`
-  if (latest !== undefined && latest.version > newestMigration) {
+  if (latest === undefined || latest.version <= newestMigration) return
+  const [state] = yield* sql<{ compatible_from: number }>`SELECT compatible_from FROM muster_state`
+  if ((state?.compatible_from ?? Infinity) > newestMigration)
     return yield* new NewerStore({ version: latest.version })
-  }
 })
 
 const run = Migrator.make({})({ loader: Migrator.fromRecord(migrations), table })

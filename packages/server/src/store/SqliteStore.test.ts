@@ -179,7 +179,8 @@ describe("SqliteStore", () => {
         const path = `${directory}/fleet.db`
         yield* Effect.scoped(openSqliteStore(path))
         const database = new DatabaseSync(path)
-        database.exec("INSERT INTO muster_migration (migration_id, name) VALUES (7, 'future')")
+        database.exec(`INSERT INTO muster_migration (migration_id, name) VALUES (7, 'future');
+          UPDATE muster_state SET compatible_from = 6`)
         database.close()
         assert.include(
           yield* refusal(path),
@@ -188,6 +189,21 @@ describe("SqliteStore", () => {
       })
     )
   })
+
+  inDirectory("works on the tables of a newer version that says it may", (directory) =>
+    Effect.gen(function* () {
+      const path = `${directory}/fleet.db`
+      yield* Effect.scoped(
+        Effect.flatMap(openSqliteStore(path), ({ store }) => put(store, workerRecord("a")))
+      )
+      const database = new DatabaseSync(path)
+      database.exec("INSERT INTO muster_migration (migration_id, name) VALUES (7, 'future')")
+      database.close()
+      const { store } = yield* openSqliteStore(path)
+      yield* put(store, workerRecord("b"))
+      assert.lengthOf((yield* store.list({}, 10, 0)).records, 2)
+    })
+  )
 
   inDirectory(
     "takes over the tables of version 1, in which nothing said since when a change waits",
@@ -208,6 +224,7 @@ describe("SqliteStore", () => {
         database.exec(`DELETE FROM muster_migration WHERE migration_id > 1;
         DROP TABLE muster_token;
         DROP TABLE muster_audit;
+        ALTER TABLE muster_state DROP COLUMN compatible_from;
         ALTER TABLE muster_state DROP COLUMN audit_sequence;
         ALTER TABLE muster_state DROP COLUMN audit_hash;
         ALTER TABLE muster_state DROP COLUMN audit_removed;

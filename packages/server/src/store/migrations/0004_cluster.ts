@@ -1,6 +1,7 @@
 /**
  * What several servers need to share a fleet, which only those over PostgreSQL can: the partition of each worker, who
- * looks after each partition, the servers, and numbers of which everybody keeps a share.
+ * looks after each partition, the servers, and numbers of which everybody keeps a share. And for all, which versions of
+ * Muster the tables are for.
  */
 import type { WorkerId } from "@muster/core"
 import { partitionOf, partitions } from "@muster/core/fleet"
@@ -12,6 +13,9 @@ const atOnce = 5000
 
 export default Effect.gen(function* () {
   const sql = yield* SqlClient.SqlClient
+  const number = sql.literal(sql.onDialectOrElse({ pg: () => "double precision", orElse: () => "INTEGER" }))
+  // From here on a later version can say that this one may still work on its tables.
+  yield* sql`ALTER TABLE muster_state ADD COLUMN compatible_from ${number} NOT NULL DEFAULT 4`
   yield* sql.onDialectOrElse({ pg: () => forCluster(sql), orElse: () => Effect.void })
 })
 
