@@ -1,6 +1,6 @@
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
 import { WorkerId } from "@muster/core"
-import { FleetStore } from "@muster/core/fleet"
+import { FleetStore, partitionOf } from "@muster/core/fleet"
 import { fleetStoreContract, workerRecord } from "@muster/testing"
 import { Cause, Context, type Duration, Effect, Exit, Fiber, Layer, Redacted, Schedule, Scope } from "effect"
 import { inspect } from "node:util"
@@ -182,6 +182,62 @@ describe("PostgresStore", () => {
       assert.deepStrictEqual(
         seen,
         Array.from({ length: 100 }, (_, index) => index + 1)
+      )
+    })
+  )
+
+  withDatabase("takes over the tables of version 3, in which no worker had a partition", (url) =>
+    Effect.gen(function* () {
+      const names = Array.from({ length: 40 }, (_, index) => WorkerId.make(`w-${index}`))
+      yield* Effect.scoped(
+        Effect.flatMap(open(url), (store) =>
+          store.modify({ workerIds: [], keys: [] }, () => ({
+            records: names.map((id) => workerRecord(id, { task: "call", dueAt: 1 })),
+            segments: names.map((workerId) => ({ workerId, last: 1, at: 1, items: [] })),
+            trims: [],
+            notes: [],
+            value: undefined
+          }))
+        )
+      )
+      const schema = new URL(url).searchParams.get("options")?.split("=")[1]
+      yield* server.administrate(`SET search_path TO ${schema};
+        DELETE FROM muster_migration WHERE migration_id > 3;
+        UPDATE muster_state SET ordinal = 40, sequence = 1e15;
+        ALTER TABLE muster_state DROP COLUMN compatible_from, DROP COLUMN sequence_base;
+        ALTER TABLE muster_worker DROP COLUMN partition;
+        CREATE INDEX muster_worker_due ON muster_worker (lane, due_at);
+        CREATE INDEX muster_worker_lease ON muster_worker (lease_expires_at, ordinal);
+        DROP SEQUENCE muster_ordinal; DROP TABLE muster_partition; DROP TABLE muster_server;
+        ALTER TABLE muster_count DROP COLUMN stripe;
+        ALTER TABLE muster_count ADD PRIMARY KEY (phase, namespace, worker_type, priority)`)
+
+      const store = yield* open(url)
+      for (const partition of [0, 7, 31]) {
+        const due = yield* store.due(1, 100, [partition])
+        assert.sameMembers(
+          due.map(({ id }) => id),
+          names.filter((id) => partitionOf(id) === partition)
+        )
+      }
+      const { sequence } = yield* store.overview
+      yield* put(store, "new")
+      yield* store.modify({ workerIds: [], keys: [] }, () => ({
+        records: [],
+        segments: [{ workerId: WorkerId.make("new"), last: 1, at: 2, items: [] }],
+        trims: [],
+        notes: [],
+        value: undefined
+      }))
+      const { records } = yield* store.list({}, 100, 40)
+      assert.deepStrictEqual(
+        records.map(({ id }) => id),
+        ["new"]
+      )
+      const after = yield* store.segments(sequence, 10)
+      assert.deepStrictEqual(
+        after.map(({ workerId }) => workerId),
+        ["new"]
       )
     })
   )
