@@ -54,7 +54,7 @@ export const clusterVariables = {
   health: oneOf({
     name: "MUSTER_CLUSTER_HEALTH",
     description:
-      "where the servers find out which of them live: in the store, where each says so every second, or from the Kubernetes API, which knows of a pod that is gone sooner",
+      "where the servers find out which of them live: in the store, where each says so every second, or from Kubernetes as well, which knows whose pod is gone",
     values: ["store", "kubernetes"],
     fallback: "store"
   }),

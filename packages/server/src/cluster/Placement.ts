@@ -4,6 +4,7 @@
  * that nobody else has it any more is made sure of by the claim in the store.
  */
 import * as NodeClusterSocket from "@effect/platform-node/NodeClusterSocket"
+import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import { partitions } from "@muster/core/fleet"
 import { Duration, Effect, Layer, Option } from "effect"
 import * as EntityId from "effect/cluster/EntityId"
@@ -16,6 +17,7 @@ import * as SocketRunner from "effect/cluster/SocketRunner"
 import * as SqlRunnerStorage from "effect/cluster/SqlRunnerStorage"
 import * as RpcSerialization from "effect/rpc/RpcSerialization"
 import type { ClusterSettings } from "./ClusterSettings.ts"
+import { podHealthLayer } from "./PodHealth.ts"
 
 /**
  * The engine, over the `SqlClient` of the context. `isAlive`: whether a server lives, by the same word as its claims; one
@@ -39,15 +41,15 @@ export const engineLayer = (
     runnerHealthCheckInterval: third,
     entityMessagePollInterval: Duration.seconds(1)
   })
+  const livesInStore = ({ host, port }: RunnerAddress.RunnerAddress) =>
+    // Where the store does not answer, nobody is moved.
+    Effect.orElseSucceed(isAlive(`${host}:${port}`), () => true)
   const runnerHealth =
     health === "kubernetes"
-      ? RunnerHealth.layerK8s({ labelSelector: podSelector }).pipe(
-          Layer.provide(NodeClusterSocket.layerK8sHttpClient)
+      ? podHealthLayer(livesInStore, podSelector).pipe(
+          Layer.provide([NodeClusterSocket.layerK8sHttpClient, NodeFileSystem.layer])
         )
-      : Layer.succeed(RunnerHealth.RunnerHealth, {
-          // Where the store does not answer, nobody is moved.
-          isAlive: ({ host, port }) => Effect.orElseSucceed(isAlive(`${host}:${port}`), () => true)
-        })
+      : Layer.succeed(RunnerHealth.RunnerHealth, { isAlive: livesInStore })
   return SocketRunner.layer.pipe(
     Layer.provide([NodeClusterSocket.layerSocketServer, NodeClusterSocket.layerClientProtocol]),
     Layer.provide(runnerHealth),
