@@ -5,47 +5,20 @@
 import type { IContainer } from "kubernetes-models/v1/Container"
 import type { IPodSpec } from "kubernetes-models/v1/PodSpec"
 import type { IProbe } from "kubernetes-models/v1/Probe"
+import { asksKubernetes, clusterProblems, isClustered, longestPause } from "./KubernetesCluster.ts"
 import type { KubernetesObject } from "./KubernetesObjects.ts"
-
-type Labels = Readonly<Record<string, string>>
-
-export interface Workload {
-  readonly title: string
-  readonly labels: Labels
-  readonly pod: IPodSpec
-  /** The names of the volumes that are claimed for each of its pods. */
-  readonly claims: ReadonlyArray<string>
-}
+import {
+  chooses,
+  environmentOf,
+  type Labels,
+  nameOf,
+  titleOf,
+  type Workload,
+  workloadsIn
+} from "./KubernetesWorkloads.ts"
 
 /** The names of secrets, with the keys of each. */
 export type Secrets = ReadonlyMap<string, ReadonlySet<string>>
-
-const nameOf = ({ metadata }: KubernetesObject): string => metadata?.name ?? ""
-const titleOf = (object: KubernetesObject): string => `${object.kind} ${nameOf(object)}`
-
-export const workloadsIn = (objects: ReadonlyArray<KubernetesObject>): ReadonlyArray<Workload> =>
-  objects.flatMap((object): ReadonlyArray<Workload> => {
-    const template =
-      object.kind === "CronJob"
-        ? object.spec?.jobTemplate.spec?.template
-        : object.kind === "Deployment" || object.kind === "StatefulSet"
-          ? object.spec?.template
-          : undefined
-    if (template?.spec === undefined) return []
-    const claims =
-      object.kind === "StatefulSet"
-        ? (object.spec?.volumeClaimTemplates ?? []).map(({ metadata }) => metadata?.name ?? "")
-        : []
-    return [{ title: titleOf(object), labels: template.metadata?.labels ?? {}, pod: template.spec, claims }]
-  })
-
-export const environmentOf = ({ env = [] }: IContainer): Readonly<Record<string, string>> =>
-  Object.fromEntries(env.map(({ name, value = "" }) => [name, value]))
-
-const chooses = (selector: Labels | undefined, labels: Labels): boolean =>
-  selector !== undefined &&
-  Object.keys(selector).length > 0 &&
-  Object.entries(selector).every(([name, value]) => labels[name] === value)
 
 /** Where a file of a container lies: in which volume, and below what. */
 const placeOf = ({ volumeMounts = [] }: IContainer, path: string) => {
@@ -88,7 +61,7 @@ const probeProblems = (container: IContainer): ReadonlyArray<string> => {
 const serviceProblems = (pod: IPodSpec, container: IContainer): ReadonlyArray<string> => {
   const env = environmentOf(container)
   const timeout = Number(/^(\d+) seconds$/.exec(env["MUSTER_SHUTDOWN_TIMEOUT"] ?? "")?.[1])
-  const isLonger = (pod.terminationGracePeriodSeconds ?? 30) > timeout
+  const isLonger = (pod.terminationGracePeriodSeconds ?? 30) > timeout + longestPause(container)
   const port = container.ports?.find(({ containerPort }) => String(containerPort) === env["MUSTER_PORT"])
   const store = env["MUSTER_STORE"]
   const isKept = store === undefined || placeOf(container, store)?.isReadOnly === false
@@ -113,7 +86,7 @@ const securityProblems = (pod: IPodSpec, container: IContainer): ReadonlyArray<s
     "it can write its root file system": own?.readOnlyRootFilesystem === true,
     "it has capabilities":
       own?.capabilities?.drop?.includes("ALL") === true && own.capabilities.add === undefined,
-    "it gets a token of Kubernetes": pod.automountServiceAccountToken === false,
+    "it gets a token of Kubernetes": pod.automountServiceAccountToken === false || asksKubernetes(container),
     "it gets variables of other services": pod.enableServiceLinks === false,
     "it shares what is the node's": [pod.hostNetwork, pod.hostPID, pod.hostIPC].every((on) => on !== true),
     "its memory has no limit": container.resources?.limits?.["memory"] !== undefined
@@ -175,9 +148,10 @@ const podProblems = (
   ]
 }
 
-/** One service at a time has the store. */
+/** One service at a time has the store, but in a cluster. */
 const onePodProblems = (object: KubernetesObject): ReadonlyArray<string> => {
   if (object.kind !== "Deployment" && object.kind !== "StatefulSet") return []
+  if (isClustered(object)) return []
   return [
     ...(object.spec?.replicas === 1 ? [] : ["there is not one replica"]),
     ...(object.kind === "StatefulSet" || object.spec?.strategy?.type === "Recreate"
@@ -303,6 +277,7 @@ export const fitProblems = (
     ...objects.flatMap((object) =>
       [
         ...onePodProblems(object),
+        ...clusterProblems(object, objects, workloads),
         ...selectionProblems(object, objects, workloads),
         ...referenceProblems(object, secrets)
       ].map((problem) => `${titleOf(object)}: ${problem}`)

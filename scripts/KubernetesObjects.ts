@@ -23,6 +23,8 @@ import {
   type IPodDisruptionBudget,
   PodDisruptionBudget
 } from "kubernetes-models/policy/v1/PodDisruptionBudget"
+import { type IRole, Role } from "kubernetes-models/rbac.authorization.k8s.io/v1/Role"
+import { type IRoleBinding, RoleBinding } from "kubernetes-models/rbac.authorization.k8s.io/v1/RoleBinding"
 import { type INamespace, Namespace } from "kubernetes-models/v1/Namespace"
 import {
   type IPersistentVolumeClaim,
@@ -44,6 +46,8 @@ export type KubernetesObject =
   | IPersistentVolumeClaim
   | IPodDisruptionBudget
   | IPrometheusRule
+  | IRole
+  | IRoleBinding
   | IService
   | IServiceAccount
   | IServiceMonitor
@@ -52,6 +56,7 @@ export type KubernetesObject =
 /** What kustomize itself is told; nothing here needs more of it. */
 interface Kustomization {
   readonly resources: ReadonlyArray<string>
+  readonly patches?: ReadonlyArray<{ readonly path: string }>
 }
 
 /** Kubernetes reads YAML 1.1, in which `on` is a boolean and 0440 is octal. */
@@ -63,12 +68,65 @@ const readFile = (path: string): ReadonlyArray<KubernetesObject> =>
     return document.toJS()
   })
 
-/** The objects of a folder, with those of the folders that it names. */
+/** The objects of a folder, with those of the folders that it names, and with its patches. */
 export const readFolder = (folder: string): ReadonlyArray<KubernetesObject> => {
-  const { resources }: Kustomization = parse(readFileSync(join(folder, "kustomization.yaml"), "utf8"))
-  return resources.flatMap((resource) =>
+  const { patches = [], resources }: Kustomization = parse(
+    readFileSync(join(folder, "kustomization.yaml"), "utf8")
+  )
+  const objects = resources.flatMap((resource) =>
     resource.endsWith(".yaml") ? readFile(join(folder, resource)) : readFolder(join(folder, resource))
   )
+  return patches.flatMap(({ path }) => readFile(join(folder, path))).reduce(applyPatch, objects)
+}
+
+const applyPatch = (
+  objects: ReadonlyArray<KubernetesObject>,
+  patch: KubernetesObject
+): ReadonlyArray<KubernetesObject> => {
+  const isMeant = ({ kind, metadata }: KubernetesObject) =>
+    kind === patch.kind && metadata?.name === patch.metadata?.name
+  if (!objects.some(isMeant)) throw new Error(`there is no ${patch.kind} ${patch.metadata?.name} to patch`)
+  return objects.map((object) => (isMeant(object) ? { ...object, ...merged(object, patch) } : object))
+}
+
+/** By which field the members of a list are the same; other lists are replaced. */
+const mergeKeys: Readonly<Record<string, string>> = {
+  containers: "name",
+  env: "name",
+  ports: "containerPort",
+  topologySpreadConstraints: "topologyKey",
+  volumeMounts: "mountPath",
+  volumes: "name"
+}
+
+/** Kubernetes' strategic merge, as far as it is used here. */
+const merged = (value: object, patch: object): object => ({
+  ...value,
+  ...Object.fromEntries(
+    Object.entries(patch).map(([field, wanted]: [string, unknown]) => {
+      const given: unknown = Reflect.get(value, field)
+      const key = mergeKeys[field]
+      if (Array.isArray(wanted)) {
+        return [field, key === undefined || !Array.isArray(given) ? wanted : mergedList(given, wanted, key)]
+      }
+      return [field, isObject(wanted) && isObject(given) ? merged(given, wanted) : wanted]
+    })
+  )
+})
+
+const mergedList = (
+  given: ReadonlyArray<object>,
+  wanted: ReadonlyArray<object>,
+  key: string
+): ReadonlyArray<object> => {
+  const isSame = (left: object) => (right: object) => Reflect.get(left, key) === Reflect.get(right, key)
+  return [
+    ...wanted.filter((member) => !given.some(isSame(member))),
+    ...given.map((member) => {
+      const patch = wanted.find(isSame(member))
+      return patch === undefined ? member : merged(member, patch)
+    })
+  ]
 }
 
 /** The objects of all files in a folder that has no kustomization. */
@@ -95,6 +153,10 @@ const modelOf = (object: KubernetesObject) => {
       return new PodDisruptionBudget(object)
     case "PrometheusRule":
       return new PrometheusRule(object)
+    case "Role":
+      return new Role(object)
+    case "RoleBinding":
+      return new RoleBinding(object)
     case "Service":
       return new Service(object)
     case "ServiceAccount":

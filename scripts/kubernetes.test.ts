@@ -8,76 +8,78 @@ import { get } from "node:https"
 import { tmpdir } from "node:os"
 import { dirname, join, resolve } from "node:path"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
-import { Document, parse } from "yaml"
+import { parse, parseAllDocuments } from "yaml"
 import { outerEnvironment } from "./environment.ts"
-import { environmentOf, fitProblems, issuedSecrets, type Secrets, workloadsIn } from "./KubernetesFit.ts"
-import { type KubernetesObject, readFiles, readFolder, schemaProblems } from "./KubernetesObjects.ts"
+import { type KubernetesObject, readFolder } from "./KubernetesObjects.ts"
+import {
+  all,
+  brokenProblems,
+  documentedSecrets,
+  folder,
+  page,
+  problemsOf,
+  root,
+  type Way,
+  ways
+} from "./KubernetesWays.ts"
+import { environmentOf, workloadsIn } from "./KubernetesWorkloads.ts"
 import { bin, startService } from "./RunningService.ts"
 
-const root = resolve(import.meta.dirname, "..")
-const folder = resolve(root, "deploy/kubernetes")
-const page = readFileSync(resolve(root, "docs/kubernetes.md"), "utf8")
+const hasKubectl = spawnSync("kubectl", ["version", "--client"]).status === 0
+if (!hasKubectl) console.log("kubectl is missing: kustomize itself is not asked what deploy/kubernetes makes")
 
-const ways = ["sqlite", "postgres"] as const
-type Way = (typeof ways)[number]
+/** Without the namespace, which kustomize adds, and members with names in the order of those. */
+const byTitle = (objects: ReadonlyArray<KubernetesObject>): Readonly<Record<string, unknown>> =>
+  Object.fromEntries(objects.map((object) => [`${object.kind} ${object.metadata?.name}`, sorted(object)]))
 
-/** All that can be applied at once. */
-const objectsOf = (way: Way): ReadonlyArray<KubernetesObject> => [
-  ...[way, "prometheus-operator", "cert-manager", "backup"].flatMap((name) => readFolder(join(folder, name))),
-  ...readFiles(join(folder, "disruption"))
-]
-
-const both = { sqlite: objectsOf("sqlite"), postgres: objectsOf("postgres") }
-
-/** Secrets that the page tells to make. */
-const documentedSecrets: Secrets = new Map(
-  Array.from(
-    page.matchAll(/create secret generic (\S+).*?--from-file=(\w+)=/g),
-    ([, name = "", key = ""]): [string, ReadonlySet<string>] => [name, new Set([key])]
+const sorted = (value: unknown): unknown => {
+  if (Array.isArray(value)) {
+    return value
+      .map(sorted)
+      .toSorted((left, right) => titleOfMember(left).localeCompare(titleOfMember(right)))
+  }
+  if (typeof value !== "object" || value === null) return value
+  return Object.fromEntries(
+    Object.entries(value)
+      .filter(([field]) => field !== "namespace")
+      .map(([field, member]) => [field, sorted(member)])
   )
-)
-
-/** Objects that are not what their schemas say have no parts that could fit. */
-const problemsOf = (objects: ReadonlyArray<KubernetesObject>): ReadonlyArray<string> => {
-  const problems = objects.flatMap(schemaProblems)
-  return problems.length > 0
-    ? problems
-    : fitProblems(objects, new Map([...documentedSecrets, ...issuedSecrets(objects)]))
 }
+
+const titleOfMember = (value: unknown): string =>
+  typeof value === "object" && value !== null && "name" in value ? String(value.name) : ""
 
 describe.each(ways)("deploy/kubernetes/%s", (way) => {
   it("is what the schemas of Kubernetes know, and fits together", () => {
-    expect(problemsOf(both[way])).toEqual([])
+    expect(problemsOf(all[way])).toEqual([])
   })
 
-  it("has one Service, one pod behind it, and no budget, which would hold up every drain", () => {
+  it("has no budget for one pod, which would hold up every drain, and no rights for it", () => {
     const kinds = readFolder(join(folder, way)).map(({ kind }) => kind)
+    const cluster = ["NetworkPolicy", "NetworkPolicy", "PodDisruptionBudget", "Role", "RoleBinding"]
     expect(kinds).toEqual([
       "Namespace",
       "ServiceAccount",
       "Service",
       "NetworkPolicy",
-      ...(way === "sqlite" ? ["StatefulSet"] : ["Deployment", "NetworkPolicy"])
+      ...(way === "sqlite" ? ["StatefulSet"] : ["Deployment", "NetworkPolicy"]),
+      ...(way === "cluster" ? cluster : [])
     ])
+  })
+
+  it.skipIf(!hasKubectl)("is read here as kustomize reads it", () => {
+    const { stdout } = spawnSync("kubectl", ["kustomize", join(folder, way)], { encoding: "utf8" })
+    expect(byTitle(parseAllDocuments(stdout).map((document) => document.toJS()))).toEqual(
+      byTitle(readFolder(join(folder, way)))
+    )
   })
 })
 
 describe("what is wrong with a copy", () => {
   const container = "spec/template/spec/containers/0"
   const pod = "spec/template/spec"
-  /** The copy has another value in one place, or nothing. */
-  const broken = (way: Way, title: string, path: string, value: unknown) =>
-    problemsOf(
-      both[way].map((object) => {
-        if (`${object.kind} ${object.metadata?.name}` !== title) return object
-        const copy = new Document(object)
-        if (value === undefined) copy.deleteIn(path.split("/"))
-        else copy.setIn(path.split("/"), value)
-        return copy.toJS()
-      })
-    )
   const indexOf = (list: "env" | "volumes", name: string) => {
-    const [workload] = workloadsIn(both.sqlite)
+    const [workload] = workloadsIn(all.sqlite)
     const entries = list === "env" ? workload?.pod.containers[0]?.env : workload?.pod.volumes
     return entries?.findIndex((entry) => entry.name === name)
   }
@@ -178,7 +180,7 @@ describe("what is wrong with a copy", () => {
     ["variables of Services", `${pod}/enableServiceLinks`, undefined, "it gets variables of other services"],
     ["all memory", `${container}/resources/limits`, undefined, "its memory has no limit"]
   ])("finds %s", (_, path, value, problem) => {
-    expect(broken("sqlite", "StatefulSet muster", path, value).join("\n")).toContain(problem)
+    expect(brokenProblems("sqlite", "StatefulSet muster", path, value).join("\n")).toContain(problem)
   })
 
   it.each([
@@ -292,13 +294,13 @@ describe("what is wrong with a copy", () => {
       "nothing makes the secret muster-tls"
     ]
   ])("finds what is wrong with %s", (_, title, path, value, problem) => {
-    expect(broken("postgres", title, path, value).join("\n")).toContain(problem)
+    expect(brokenProblems("postgres", title, path, value).join("\n")).toContain(problem)
   })
 })
 
-describe("the two ways", () => {
+describe("the two ways to run one service", () => {
   it("differ in the store alone", () => {
-    const [file, database] = ways.map((way) => {
+    const [file, database] = (["sqlite", "postgres"] as const).map((way) => {
       const pod = workloadsIn(readFolder(join(folder, way)))[0]?.pod
       return {
         ...pod,
@@ -327,12 +329,16 @@ describe.skipIf(!hasOpenssl)("the service, as deploy/kubernetes starts it", () =
   const variablesOf = (way: Way): Readonly<Record<string, string>> => {
     const [container] = workloadsIn(readFolder(join(folder, way)))[0]?.pod.containers ?? []
     if (container === undefined) throw new Error(`${way} has no container`)
-    return Object.fromEntries(
-      Object.entries(environmentOf(container)).map(([name, value]) => [
+    return Object.fromEntries([
+      ...Object.entries(environmentOf(container)).map(([name, value]) => [
         name,
         value.startsWith("/") ? `${place}${value}` : value
-      ])
-    )
+      ]),
+      // Of the pod's address.
+      ...(container.env ?? []).flatMap(({ name, valueFrom }) =>
+        valueFrom === undefined ? [] : [[name, "10.0.0.1"]]
+      )
+    ])
   }
 
   beforeAll(() => {
@@ -353,9 +359,9 @@ describe.skipIf(!hasOpenssl)("the service, as deploy/kubernetes starts it", () =
 
   afterAll(() => rmSync(place, { recursive: true, force: true }))
 
-  // The other way has another store, and starts below.
-  it("finds nothing wrong with the variables of postgres, and knows those of both", () => {
-    const variables = variablesOf("postgres")
+  // The third way has another store, and starts below.
+  it.each(["postgres", "cluster"] as const)("finds nothing wrong with the variables of %s", (way) => {
+    const variables = variablesOf(way)
     const { stdout } = spawnSync(process.execPath, [bin, "config", "--json"], {
       env: { ...outerEnvironment, ...variables },
       encoding: "utf8"
@@ -371,7 +377,7 @@ describe.skipIf(!hasOpenssl)("the service, as deploy/kubernetes starts it", () =
     } = JSON.parse(stdout)
     expect({ problems, warnings }).toEqual({ problems: [], warnings: [] })
     const known = new Set(settings.map(({ name }) => name))
-    const used = ways.flatMap((way) => Object.keys(variablesOf(way)))
+    const used = [...Object.keys(variables), ...Object.keys(variablesOf("sqlite"))]
     expect(used.filter((name) => !known.has(name))).toEqual([])
   })
 
@@ -389,12 +395,12 @@ describe.skipIf(!hasOpenssl)("the service, as deploy/kubernetes starts it", () =
       })
     try {
       expect(new URL(announcement.url).protocol).toBe("https:")
-      const [container] = workloadsIn(both.sqlite)[0]?.pod.containers ?? []
+      const [container] = workloadsIn(all.sqlite)[0]?.pod.containers ?? []
       const { livenessProbe, readinessProbe, startupProbe } = container ?? {}
       for (const probe of [startupProbe, readinessProbe, livenessProbe]) {
         expect(await ask(probe?.httpGet?.path)).toBe(200)
       }
-      const monitor = both.sqlite.find(({ kind }) => kind === "ServiceMonitor")
+      const monitor = all.sqlite.find(({ kind }) => kind === "ServiceMonitor")
       const path = monitor?.kind === "ServiceMonitor" ? monitor.spec.endpoints[0]?.path : undefined
       expect(await ask(path)).toBe(401)
       expect(await ask(path, { authorization: `Bearer ${token}` })).toBe(200)
@@ -444,8 +450,8 @@ describe("deploy/Dockerfile", () => {
 
   it("runs as the user that the pods run as, and starts the service itself", () => {
     const [, user] = /^USER (\d+)$/m.exec(text) ?? []
-    expect(workloadsIn(both.sqlite).map(({ pod }) => pod.securityContext?.runAsUser)).toEqual(
-      workloadsIn(both.sqlite).map(() => Number(user))
+    expect(workloadsIn(all.sqlite).map(({ pod }) => pod.securityContext?.runAsUser)).toEqual(
+      workloadsIn(all.sqlite).map(() => Number(user))
     )
     expect(text).toMatch(/^ENTRYPOINT \["muster"\]$/m)
     expect(text).toMatch(/^CMD \["serve"\]$/m)
