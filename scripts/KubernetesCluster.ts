@@ -54,7 +54,13 @@ const memberProblems = ({ labels, pod }: Workload, container: IContainer): Reado
   })
 }
 
-/** Both of them may be used by the servers, and by nobody else. */
+const includesPort = ({ endPort, port }: INetworkPolicyPort, wanted: string | undefined): boolean =>
+  port === undefined ||
+  port === "cluster" ||
+  String(port) === wanted ||
+  (endPort !== undefined && Number(port) <= Number(wanted) && Number(wanted) <= endPort)
+
+/** The cluster port is the servers' own. In a rule, no list or an empty one stands for everybody, or for all ports. */
 const networkProblems = (
   server: Workload,
   port: string | undefined,
@@ -66,8 +72,8 @@ const networkProblems = (
       ? [object]
       : []
   )
-  const isThere = (ports: ReadonlyArray<INetworkPolicyPort> | undefined) =>
-    ports === undefined || ports.some((entry) => String(entry.port) === port || entry.port === "cluster")
+  const isThere = (ports: ReadonlyArray<INetworkPolicyPort> = []) =>
+    ports.length === 0 || ports.some((entry) => includesPort(entry, port))
   const isServer = ({ ipBlock, namespaceSelector, podSelector }: INetworkPolicyPeer) =>
     ipBlock === undefined &&
     namespaceSelector === undefined &&
@@ -81,7 +87,9 @@ const networkProblems = (
   const lettingOut = policies.flatMap(({ spec }) => spec?.egress ?? [])
   return failed({
     "the servers are not let in to one another": lettingIn.some(({ from }) => from?.some(isServer)),
-    "others reach its cluster port": lettingIn.every(({ from }) => from?.every(isServer) === true),
+    "others reach its cluster port": lettingIn.every(
+      ({ from = [] }) => from.length > 0 && from.every(isServer)
+    ),
     "the servers are not let out to one another": lettingOut.some(
       ({ ports, to }) => isThere(ports) && to?.some(isServer) === true
     ),

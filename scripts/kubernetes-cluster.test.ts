@@ -179,6 +179,27 @@ describe("what is wrong with a cluster", () => {
       "others reach its cluster"
     ],
     [
+      "everybody at it, by an empty list",
+      "NetworkPolicy muster-cluster",
+      "spec/ingress/0/from",
+      [],
+      "others reach its cluster port"
+    ],
+    [
+      "others at all ports, by an empty list",
+      "NetworkPolicy muster",
+      "spec/ingress/0/ports",
+      [],
+      "others reach its cluster port"
+    ],
+    [
+      "others at a range of ports",
+      "NetworkPolicy muster",
+      "spec/ingress/0/ports/0",
+      { port: 7070, endPort: 40_000 },
+      "others reach its cluster port"
+    ],
+    [
       "nobody at it",
       "NetworkPolicy muster-cluster",
       "spec/ingress",
