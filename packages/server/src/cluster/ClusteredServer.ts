@@ -3,8 +3,21 @@
  * hands them over before it ends.
  */
 import { MetricFamily, SchedulerShare } from "@muster/core"
-import { FleetSharing, type News, StoreUnavailable } from "@muster/core/fleet"
-import { Clock, Context, Duration, Effect, Exit, Layer, PubSub, type Redacted, Schedule, Scope } from "effect"
+import { FleetSharing, type News, partitions, StoreUnavailable } from "@muster/core/fleet"
+import {
+  Clock,
+  Context,
+  Duration,
+  Effect,
+  Exit,
+  Layer,
+  PubSub,
+  type Redacted,
+  Schedule,
+  Scope,
+  Semaphore,
+  Stream
+} from "effect"
 import * as SqlClient from "effect/sql/SqlClient"
 import type * as SqlError from "effect/sql/SqlError"
 import { randomUUID } from "node:crypto"
@@ -25,6 +38,8 @@ import { engineLayer, placePartitions } from "./Placement.ts"
 
 const beatInterval = Duration.seconds(1)
 const tidyInterval = Duration.minutes(1)
+/** Partitions come and go one by one; they are told of together. */
+const tellPause = Duration.seconds(1)
 const claimPause = Duration.millis(250)
 /** One for beats and claims, one for the engine's locks, one to listen, and one to spare. */
 const connections = 4
@@ -72,8 +87,12 @@ const makeServer = Effect.fnUntraced(function* (
       Effect.repeat(Schedule.fixed(beatInterval))
     )
 
+  // So few at a time that beats need not wait for them.
+  const claims = yield* Semaphore.make(2)
   const claim = (partition: number) =>
-    Effect.timeoutOption(membership.claim(id, partition), third).pipe(Effect.orElseSucceed(() => undefined))
+    claims
+      .withPermit(Effect.timeoutOption(membership.claim(id, partition), third))
+      .pipe(Effect.orElseSucceed(() => undefined))
 
   const lookAfter = (partition: number): Effect.Effect<void> =>
     Effect.gen(function* () {
@@ -100,11 +119,20 @@ const makeServer = Effect.fnUntraced(function* (
       Effect.ignore(Effect.timeoutOption(membership.release(id, partition, epoch), third))
     )
 
+  const tellHoldings = Stream.fromPubSub(news).pipe(
+    Stream.filter(({ _tag }) => _tag === "Held"),
+    Stream.debounce(tellPause),
+    Stream.map(() => holdings.size),
+    Stream.changes,
+    Stream.runForEach((size) => Effect.logInfo(`Looks after ${size} of ${partitions} partitions`))
+  )
+
   const enter = Effect.fnUntraced(function* (listeningUrl: string, isFailing: Effect.Effect<boolean>) {
     const beat = makeBeat(reachable(listeningUrl, host), isFailing)
     yield* Effect.mapError(beat, (error) => CannotOpenStore.because(name, describe(error)))
     yield* Effect.forkIn(beats(beat), memberScope)
     yield* Effect.forkIn(holdings.watch, memberScope)
+    yield* Effect.forkIn(tellHoldings, memberScope)
     yield* Effect.forkIn(
       notices.send(() => holdings.servers > 1),
       memberScope

@@ -54,3 +54,18 @@ describe("drift", () => {
     }).pipe(Effect.scoped)
   )
 })
+
+describe("what the scheduler holds", () => {
+  it.live("is answered with 503 when its list stops coming", () =>
+    Effect.gen(function* () {
+      const { send } = yield* start({
+        attemptTimeout: "50 millis",
+        fleet: { driftInterval: Duration.infinity },
+        prepare: (scheduler) => scheduler.onEvery("list", [TestScheduler.hang])
+      })
+      const { json, status } = yield* send("GET", "/v1/scheduler/workers")
+      assert.strictEqual(status, 503)
+      assert.strictEqual(json.detail, "the list stopped coming")
+    }).pipe(Effect.scoped)
+  )
+})

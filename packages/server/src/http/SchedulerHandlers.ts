@@ -8,7 +8,8 @@ import {
   Pacing,
   RegistrationConfig,
   type SchedulerError,
-  SchedulerPort
+  SchedulerPort,
+  SchedulerUnavailable
 } from "@muster/core"
 import { Duration, Effect, Option, Schema, Stream } from "effect"
 import { HttpApiBuilder } from "effect/http-api"
@@ -84,7 +85,11 @@ export const SchedulerHandlers = HttpApiBuilder.group(
           }
           const from = yield* readCursor(query.cursor)
           const page = yield* Effect.catchTag(
-            pageOf(port.list, from, query.limit ?? HttpLimits.pageDefault),
+            pageOf(
+              unlessItStops(port.list, config.attemptTimeout),
+              from,
+              query.limit ?? HttpLimits.pageDefault
+            ),
             "SchedulerFailure",
             (problem) => Effect.fail(port.capabilities.has("list") ? problem : cannotList())
           )
@@ -134,6 +139,13 @@ class PageReader {
     return { items, hasMore: end < this.total, total: this.total }
   }
 }
+
+/** A list may take its time as long as it keeps coming. */
+const unlessItStops = (list: Stream.Stream<ListedWorker, SchedulerError>, patience: Duration.Duration) =>
+  Stream.timeoutOrElse(list, {
+    duration: patience,
+    orElse: () => Stream.fail(new SchedulerUnavailable({ message: "the list stopped coming" }))
+  })
 
 const pageOf = (list: Stream.Stream<ListedWorker, SchedulerError>, from: Position, limit: number) =>
   Effect.suspend(() => {

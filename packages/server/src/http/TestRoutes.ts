@@ -11,7 +11,7 @@ import {
   type StoreUnavailable
 } from "@muster/core/fleet"
 import { TestScheduler, type TestSchedulerOptions } from "@muster/testing"
-import { Effect, Layer, Logger } from "effect"
+import { type Duration, Effect, Layer, Logger } from "effect"
 import { HttpRouter, HttpServer } from "effect/http"
 import { accessLayer, openAccess } from "../access/AccessServices.ts"
 import { AuditLog } from "../access/AuditLog.ts"
@@ -28,6 +28,8 @@ export interface TestRoutesOptions {
   /** Default: a server that is alone, of which nothing is told. */
   readonly cluster?: Effect.Effect<ClusterView, StoreUnavailable>
   readonly fleet?: Partial<FleetOptions>
+  /** How long a call of the scheduler may take. Default: half a minute. */
+  readonly attemptTimeout?: Duration.Input
   readonly scheduler?: TestSchedulerOptions
   /** What the scheduler is told before anything else happens. */
   readonly prepare?: (scheduler: TestScheduler["Service"]) => Effect.Effect<void>
@@ -40,6 +42,7 @@ type Headers = Readonly<Record<string, string>>
 /** The routes, until the scope ends. */
 export const start = Effect.fnUntraced(function* ({
   access = openAccess,
+  attemptTimeout = "30 seconds",
   cluster = Effect.succeed({ clustered: false, servers: [], unowned: [] }),
   fleet = {},
   prepare = () => Effect.void,
@@ -64,7 +67,7 @@ export const start = Effect.fnUntraced(function* ({
       )
     ),
     Layer.provideMerge(Layer.succeed(SchedulerPort, scheduler.port)),
-    Layer.provideMerge(RegistrationConfig.layer({ maxRetries: 0 })),
+    Layer.provideMerge(RegistrationConfig.layer({ maxRetries: 0, attemptTimeout })),
     Layer.provideMerge(Logger.layer([]))
   )
   const { handler } = yield* Effect.acquireRelease(
