@@ -32,7 +32,7 @@ import { Cluster, type ClusterServer, type ClusterView } from "./Cluster.ts"
 import type { ClusterSettings } from "./ClusterSettings.ts"
 import { partitionsHeld, serversSeen } from "./ClusterMetrics.ts"
 import { Holdings } from "./Holdings.ts"
-import { type KnownServer, type KnownServers, Membership } from "./Membership.ts"
+import { type Confirmation, type KnownServer, type KnownServers, Membership } from "./Membership.ts"
 import { Notices } from "./Notices.ts"
 import { engineLayer, placePartitions } from "./Placement.ts"
 
@@ -72,12 +72,25 @@ const makeServer = Effect.fnUntraced(function* (
   yield* MetricFamily.observe(partitionsHeld.at({}), () => holdings.size)
   yield* MetricFamily.observe(serversSeen.at({}), () => holdings.servers)
 
+  /** The partitions that the engine has placed here, from before the claim until after the release. */
+  const placed = new Set<number>()
+
+  /** A claim of which the answer was lost, or a release that the store did not hear of: nobody else could claim it. */
+  const releaseLeftOver = (wasPlaced: ReadonlySet<number>, { held }: Confirmation) =>
+    Effect.forEach(
+      Array.from(held).filter(([partition]) => !wasPlaced.has(partition) && !placed.has(partition)),
+      ([partition, epoch]) => membership.release(id, partition, epoch),
+      { discard: true }
+    )
+
   const makeBeat = (url: string, isFailing: Effect.Effect<boolean>) =>
     Effect.flatMap(isFailing, (isFailing) => {
       const begun = holdings.begin(isFailing)
-      return Effect.map(membership.beat({ id, address, url, version }, isFailing), (confirmation) =>
+      const wasPlaced = new Set(placed)
+      return Effect.flatMap(membership.beat({ id, address, url, version }, isFailing), (confirmation) => {
         holdings.confirm(begun, confirmation)
-      )
+        return releaseLeftOver(wasPlaced, confirmation)
+      })
     })
 
   const beats = (beat: ReturnType<typeof makeBeat>) =>
@@ -96,6 +109,7 @@ const makeServer = Effect.fnUntraced(function* (
 
   const lookAfter = (partition: number): Effect.Effect<void> =>
     Effect.gen(function* () {
+      placed.add(partition)
       while (true) {
         const claimed = yield* claim(partition)
         const epoch = claimed?._tag === "Some" ? claimed.value : undefined
@@ -111,7 +125,7 @@ const makeServer = Effect.fnUntraced(function* (
           handOver(partition, epoch)
         )
       }
-    })
+    }).pipe(Effect.ensuring(Effect.sync(() => placed.delete(partition))))
 
   const handOver = (partition: number, epoch: number) =>
     Effect.andThen(
