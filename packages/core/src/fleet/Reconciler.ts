@@ -229,9 +229,10 @@ export const makeReconciler = Effect.fnUntraced(function* (
 
   const mayBegin = () => {
     const calls = flights.size - settling
-    if (isStopping || !share.mayBegin || clock.currentTimeMillisUnsafe() < standingByUntil) return false
+    if (isStopping || !share.isCertain || clock.currentTimeMillisUnsafe() < standingByUntil) return false
     return (
-      calls < (isStandingBy ? 1 : options.concurrency) && flights.size < options.concurrency * flightsPerCall
+      calls < (isStandingBy || share.isHeldBack ? 1 : options.concurrency) &&
+      flights.size < options.concurrency * flightsPerCall
     )
   }
 

@@ -292,6 +292,26 @@ describe("a partition that is given to another process", () => {
     })
   )
 
+  it.effect("is called for one worker at a time while most of the others find the scheduler failing", () =>
+    Effect.gen(function* () {
+      const company = yield* Company.of(1)
+      yield* company.give(0, all)
+      company.process(0).isHeldBack = true
+      const names = Array.from({ length: 5 }, (_, index) => `w-${index}`)
+      for (const name of names) {
+        yield* company.scheduler.onRegister(name, [TestScheduler.delay("10 seconds")])
+        yield* company.want(0, name)
+      }
+      yield* TestClock.adjust("5 seconds")
+      assert.lengthOf(yield* company.scheduler.calls, 1)
+      yield* TestClock.adjust("10 seconds")
+      assert.lengthOf(yield* company.scheduler.calls, 2)
+      company.process(0).isHeldBack = false
+      yield* TestClock.adjust("1 second")
+      assert.lengthOf(yield* company.scheduler.calls, 5)
+    })
+  )
+
   it.effect(
     "has the calls given up that are under way when it is lost, and they are made again by the other",
     () =>

@@ -25,7 +25,10 @@ export interface Sharing {
   readonly held: () => ReadonlyMap<number, number>
   /** Whether that was confirmed so recently that nobody else can have been given them. */
   readonly isCertain: () => boolean
-  /** Whether most of the others find the scheduler failing: then it is, whatever this process has seen of it. */
+  /**
+   * Whether most of the others find the scheduler failing: then it is, whatever this process has seen of it, and it makes
+   * one call at a time. Not none: those others may have nothing to do, by which they would find out that it is back.
+   */
   readonly isHeldBack: () => boolean
   /** Whether calls for the workers of a partition may be under way: it is held, or being given away, for certain. */
   readonly isOurs: (partition: number) => boolean
@@ -80,8 +83,13 @@ export class Share {
   }
 
   /** Whether calls may be begun at all. */
-  get mayBegin(): boolean {
-    return this.sharing === undefined || (this.sharing.isCertain() && !this.sharing.isHeldBack())
+  get isCertain(): boolean {
+    return this.sharing === undefined || this.sharing.isCertain()
+  }
+
+  /** Whether there should be a single call at a time. */
+  get isHeldBack(): boolean {
+    return this.sharing?.isHeldBack() === true
   }
 
   /** The epoch in which it looks after a worker; `undefined`: it does not. */
