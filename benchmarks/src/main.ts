@@ -1,5 +1,5 @@
 /**
- * `pnpm bench [name …] [--together] [--draw]` runs the benchmarks of the library, or the named ones. docs/benchmarks.md says
+ * `pnpm bench [name …] [--together] [--draw] [--quick]` runs the benchmarks of the library, or the named ones. docs/benchmarks.md says
  * what they compare and how to read them.
  */
 import { availableParallelism, cpus } from "node:os"
@@ -16,6 +16,7 @@ const benchmarks = {
   responsiveness: async () => (await import("./responsiveness/responsiveness.ts")).responsiveness(),
   // Its peers are loaded when it runs.
   durable: async () => (await import("./durable/durable.ts")).durable(),
+  cluster: async (flags: ReadonlySet<string>) => (await import("./cluster/cluster.ts")).cluster(flags),
   schedulers: async () => (await import("./schedulers/schedulers.ts")).schedulers(),
   grpc: async () => (await import("./grpc/grpc.ts")).grpc(),
   scaling: async (flags: ReadonlySet<string>) => (await import("./scaling/scaling.ts")).scaling(flags),
@@ -28,13 +29,12 @@ const isBenchmark = (name: string): name is keyof typeof benchmarks => name in b
 const all = process.argv.slice(2)
 const flags = new Set(all.filter((argument) => argument.startsWith("--")))
 const names = all.filter((argument) => !argument.startsWith("--"))
-const unknown = [...names.filter((name) => !isBenchmark(name)), ...flags].filter(
-  (argument) => argument !== "--together" && argument !== "--draw" && !isBenchmark(argument)
-)
+const known = new Set(["--together", "--draw", "--quick"])
+const unknown = [...names, ...flags].filter((argument) => !known.has(argument) && !isBenchmark(argument))
 
 if (unknown.length > 0) {
   console.error(
-    `There is no ${unknown.join(", ")}. Usage: pnpm bench [${Object.keys(benchmarks).join("|")}] [--together] [--draw]`
+    `There is no ${unknown.join(", ")}. Usage: pnpm bench [${Object.keys(benchmarks).join("|")}] [--together] [--draw] [--quick]`
   )
   process.exitCode = 2
 } else {

@@ -6,6 +6,11 @@ import { freePort, Program, residentMegabytes } from "./processes.ts"
 
 const bin = join(dirname(fileURLToPath(import.meta.resolve("@muster/server/package.json"))), "src/bin.ts")
 
+export interface MusterOptions {
+  readonly args?: ReadonlyArray<string>
+  readonly env?: Readonly<Record<string, string>>
+}
+
 export class Muster implements AsyncDisposable {
   readonly port: number
   /** From the start of the process until `/readyz` says that it can take work. */
@@ -18,15 +23,26 @@ export class Muster implements AsyncDisposable {
     this.secondsToReady = secondsToReady
   }
 
-  static async start(store: string): Promise<Muster> {
+  static async start(store: string, { args = [], env = {} }: MusterOptions = {}): Promise<Muster> {
     const port = await freePort()
     const startedAt = performance.now()
-    const program = Program.run(process.execPath, [bin, "serve", "--port", String(port)], {
+    const program = Program.run(process.execPath, [bin, "serve", "--port", String(port), ...args], {
+      ...env,
       MUSTER_LOG_LEVEL: "none",
       MUSTER_STORE: store
     })
     await program.until(async () => (await fetch(`http://127.0.0.1:${port}/readyz`)).ok)
     return new Muster(program, port, (performance.now() - startedAt) / 1000)
+  }
+
+  get pid(): number {
+    return this.program.pid
+  }
+
+  /** Sends a signal and waits until the process has ended. */
+  async end(signal: "SIGKILL" | "SIGTERM"): Promise<void> {
+    this.program.child.kill(signal)
+    await this.program.alive.catch(() => {})
   }
 
   get megabytes(): number {

@@ -98,16 +98,17 @@ export const freePort = async (): Promise<number> => {
   return address.port
 }
 
-const forkModule = (module: string, args: ReadonlyArray<string>): Program =>
+/** A module as a process that talks to this one. */
+export const forkModule = (module: URL, args: ReadonlyArray<string>): Program =>
   new Program(
-    fork(new URL(module, import.meta.url), args, {
+    fork(module, args, {
       serialization: "advanced",
       stdio: ["ignore", "inherit", "pipe", "ipc"]
     })
   )
 
 /** What a child has to say next. */
-const message = async <A>({ alive, child }: Program): Promise<A> => {
+export const message = async <A>({ alive, child }: Program): Promise<A> => {
   const said: Promise<ReadonlyArray<A>> = once(child, "message")
   const [first] = await Promise.race([said, alive])
   if (first === undefined) throw new Error("a process of the benchmark said nothing")
@@ -122,7 +123,7 @@ export interface PortedProgram {
 
 /** One of the servers of serverProcess.ts. */
 export const startServer = async (kind: ServerKind, file = ""): Promise<PortedProgram> => {
-  const program = forkModule("./serverProcess.ts", [kind, file])
+  const program = forkModule(new URL("serverProcess.ts", import.meta.url), [kind, file])
   return { program, port: await message<number>(program) }
 }
 
@@ -135,7 +136,7 @@ export class Caller implements AsyncDisposable {
   }
 
   static async start(kind: CallerKind, target: string | number): Promise<Caller> {
-    const program = forkModule("./callerProcess.ts", [kind, String(target)])
+    const program = forkModule(new URL("callerProcess.ts", import.meta.url), [kind, String(target)])
     await message(program)
     return new Caller(program)
   }

