@@ -18,7 +18,7 @@ import { queue } from "./queues.ts"
 import { countRoundTrips, measureRound, type Round } from "./rounds.ts"
 import { alone, batch, clusterOf, connections } from "./servers.ts"
 
-const long = { rounds: 3, handovers: 5, size: { warmUp: 2000, count: 10_000 } }
+const long = { rounds: 3, handovers: 3, size: { warmUp: 1500, count: 6000 } }
 const quick = { rounds: 1, handovers: 1, size: { warmUp: 1000, count: 3000 } }
 
 interface Measured {
