@@ -31,12 +31,14 @@ const start = async (kind: QueueKind, { scheduler, store }: Place, postgres: Pos
       carriedOut = isCarriedOut.promise
       const hear = (answer: QueueAnswer) => {
         if (answer === "inserted") isInserted.resolve()
-        else if (answer === "carried out") {
-          program.child.off("message", hear)
-          isCarriedOut.resolve()
-        } else isInserted.reject(new Error(answer.error))
+        else if (answer === "carried out") isCarriedOut.resolve()
+        else isInserted.reject(new Error(answer.error))
       }
       program.child.on("message", hear)
+      // The last job may be carried out before its inserter hears that it is inserted.
+      void Promise.allSettled([isInserted.promise, isCarriedOut.promise]).then(() =>
+        program.child.off("message", hear)
+      )
       const command: QueueCommand = { first, count }
       first += count
       program.child.send(command)
