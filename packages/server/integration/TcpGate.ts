@@ -20,13 +20,16 @@ export interface TcpGate {
 
 type State = "open" | "blocked" | "swallowing" | "cut"
 
-/** Connections from a free port of this machine to the port `target`. */
-export const openTcpGate = (target: number): Effect.Effect<TcpGate, never, Scope.Scope> =>
+/** Connections from a port of this machine, a free one unless it is said which, to the port `target`. */
+export const openTcpGate = (
+  target: number,
+  { host = "127.0.0.1", port = 0 } = {}
+): Effect.Effect<TcpGate, never, Scope.Scope> =>
   Effect.map(
     Effect.acquireRelease(
       Effect.callback<Gate>((resume) => {
         const gate = new Gate(target)
-        gate.server.listen(0, "127.0.0.1", () => resume(Effect.succeed(gate)))
+        gate.server.listen(port, host, () => resume(Effect.succeed(gate)))
       }),
       (gate) => Effect.sync(() => gate.close())
     ),

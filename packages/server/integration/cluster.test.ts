@@ -4,6 +4,9 @@
  */
 import { partitions } from "@muster/core/fleet"
 import { Effect, Exit, Scope } from "effect"
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
 import { type PostgresServer, startPostgres } from "./PostgresServer.ts"
 import { Scheduler, until } from "./SchedulerProcess.ts"
@@ -22,7 +25,12 @@ afterAll(() => Effect.runPromise(Scope.close(scope, Exit.void)))
 const waiting = { prefer: "wait=30" }
 
 /** A server of the cluster over this store; after so many seconds of silence its partitions are given to others. */
-const startServer = async (store: string, scheduler: string, seconds = 3): Promise<Service> =>
+const startServer = async (
+  store: string,
+  scheduler: string,
+  seconds = 3,
+  env: Readonly<Record<string, string>> = {}
+): Promise<Service> =>
   Service.start({
     args: ["--cluster", "--scheduler", scheduler],
     env: {
@@ -30,9 +38,21 @@ const startServer = async (store: string, scheduler: string, seconds = 3): Promi
       MUSTER_CLUSTER_PORT: String(await Effect.runPromise(freePort)),
       MUSTER_CLUSTER_LOCK_EXPIRATION: `${seconds} seconds`,
       MUSTER_DRIFT_INTERVAL: "off",
-      MUSTER_CHECK_AFTER: "off"
+      MUSTER_CHECK_AFTER: "off",
+      ...env
     }
   })
+
+/** Makes names under `.test` lead to the address that a file names, as a name server would. */
+const namedAddress = `data:text/javascript,${encodeURIComponent(`
+  import dns from "node:dns"
+  import { readFileSync } from "node:fs"
+  const { lookup } = dns
+  dns.lookup = (name, options, callback) =>
+    name.endsWith(".test")
+      ? lookup(readFileSync(process.env.NAMED_ADDRESS_FILE, "utf8"), options, callback)
+      : lookup(name, options, callback)
+`)}`
 
 interface Server {
   readonly url: string
@@ -188,6 +208,45 @@ describe("a cluster whose PostgreSQL is gone", () => {
     const { json } = await service.send("POST", "/v1/workers", worker("b"), waiting)
     assert.strictEqual(json.phase, "registered")
     await Effect.runPromise(Scope.close(own, Exit.void))
+  })
+})
+
+describe("a PostgreSQL that moves to another address", () => {
+  it("is found there by its name, without a restart", async () => {
+    const own = Scope.makeUnsafe()
+    const open = (host: string, port?: number) =>
+      Effect.runPromise(Scope.provide(openTcpGate(postgres.port, { host, port }), own))
+    const [before, folder] = [await open("127.0.0.1"), mkdtempSync(join(tmpdir(), "muster-failover-"))]
+    const after = await open("127.0.0.2", before.port)
+    await Effect.runPromise(after.cut)
+    const address = join(folder, "address")
+    writeFileSync(address, "127.0.0.1")
+    await using scheduler = await Scheduler.start([])
+    await using service = await startServer(
+      (await Effect.runPromise(postgres.makePlace)).replace(
+        `127.0.0.1:${postgres.port}`,
+        `postgres.test:${before.port}`
+      ),
+      scheduler.url,
+      3,
+      { NODE_OPTIONS: `--import=${namedAddress}`, NAMED_ADDRESS_FILE: address }
+    )
+    const first = await service.send("POST", "/v1/workers", worker("a"), waiting)
+    assert.strictEqual(first.json.phase, "registered")
+    await Effect.runPromise(Effect.andThen(before.cut, after.unblock))
+    await until(
+      () => service.fetch("/readyz"),
+      ({ status }) => status === 503
+    )
+    writeFileSync(address, "127.0.0.2")
+    await until(
+      () => service.fetch("/readyz"),
+      ({ status }) => status === 200
+    )
+    const second = await service.send("POST", "/v1/workers", worker("b"), waiting)
+    assert.strictEqual(second.json.phase, "registered")
+    await Effect.runPromise(Scope.close(own, Exit.void))
+    rmSync(folder, { recursive: true })
   })
 })
 

@@ -174,7 +174,8 @@ describe.skipIf(!hasBrowser)(`signing in to the console${whyNoBrowser}`, () => {
       "Overview",
       "Workers",
       "Dead letters",
-      "Scheduler"
+      "Scheduler",
+      "Cluster"
     ])
     await open("#/tokens")
     await page.getByText("This view is not for your role").waitFor()

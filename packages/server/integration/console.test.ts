@@ -60,7 +60,7 @@ describe.skipIf(!hasBrowser)(`the console${whyNoBrowser}`, () => {
     await page.getByText("live", { exact: true }).waitFor()
     assert.strictEqual(await page.getByText("Sign out").count(), 0)
     const views = await page.getByRole("navigation").getByRole("link").allTextContents()
-    assert.deepStrictEqual(views, ["Overview", "Workers", "Dead letters", "Scheduler"])
+    assert.deepStrictEqual(views, ["Overview", "Workers", "Dead letters", "Scheduler", "Cluster"])
   })
 
   it("leads from the first page to the story of a worker in two clicks", async () => {

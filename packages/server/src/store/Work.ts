@@ -24,20 +24,24 @@ export const makeWork = (database: StoreDatabase) => {
       limit: number,
       partitions?: ReadonlyArray<number>
     ): Effect.Effect<ReadonlyArray<DueWorker>, SqlError.SqlError> =>
-      Effect.map(statements.due(now, limit, partitions), (rows) =>
-        rows.map(({ desired, due_at, id, priority, task }) => ({
-          id,
-          desired,
-          priority,
-          task: task ?? undefined,
-          dueAt: due_at
-        }))
-      ),
+      isNone(partitions)
+        ? Effect.succeed([])
+        : Effect.map(statements.due(now, limit, partitions), (rows) =>
+            rows.map(({ desired, due_at, id, priority, task }) => ({
+              id,
+              desired,
+              priority,
+              task: task ?? undefined,
+              dueAt: due_at
+            }))
+          ),
     nextDueAt: (
       now: number,
       partitions?: ReadonlyArray<number>
     ): Effect.Effect<number | undefined, SqlError.SqlError> =>
-      Effect.map(statements.nextDueAt(now, partitions), ([row]) => row?.due_at ?? undefined),
+      isNone(partitions)
+        ? Effect.succeed(undefined)
+        : Effect.map(statements.nextDueAt(now, partitions), ([row]) => row?.due_at ?? undefined),
     oldestUnfinished: Effect.map(
       statements.oldestUnfinished,
       (rows): ReadonlyMap<Priority, number> =>
@@ -48,7 +52,9 @@ export const makeWork = (database: StoreDatabase) => {
       limit: number,
       partitions?: ReadonlyArray<number>
     ): Effect.Effect<ReadonlyArray<WorkerId>, SqlError.SqlError> =>
-      Effect.map(statements.expired(now, limit, partitions), (rows) => rows.map(({ id }) => id)),
+      isNone(partitions)
+        ? Effect.succeed([])
+        : Effect.map(statements.expired(now, limit, partitions), (rows) => rows.map(({ id }) => id)),
     scan: (
       after: WorkerId | undefined,
       limit: number
@@ -66,6 +72,9 @@ export const makeWork = (database: StoreDatabase) => {
       )
   }
 }
+
+/** What is looked for in no partition would be looked for in a whole index. */
+const isNone = (partitions: ReadonlyArray<number> | undefined): boolean => partitions?.length === 0
 
 /** The statements alone, so that a test can look at how they are carried out. */
 export const makeWorkStatements = ({
