@@ -358,13 +358,13 @@ const rows: ReadonlyArray<Row> = [
         title: "Partitions looked after",
         description: "Of each server of a cluster; together they are 32. Without a cluster there are none.",
         unit: units.Short,
-        queries: [{ expr: `muster_partitions_held${of()}`, legend: "{{instance}}" }]
+        queries: [{ expr: `sum by (instance) (muster_partitions_held${of()})`, legend: "{{instance}}" }]
       },
       {
         title: "Servers of the cluster",
         description: "That live, by the word of each of them.",
         unit: units.Short,
-        queries: [{ expr: `muster_cluster_servers${of()}`, legend: "{{instance}}" }]
+        queries: [{ expr: `max by (instance) (muster_cluster_servers${of()})`, legend: "{{instance}}" }]
       },
       {
         title: "Versions",
