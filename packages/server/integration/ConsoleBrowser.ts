@@ -39,7 +39,8 @@ export class ConsoleBrowser {
       reducedMotion: "reduce",
       ...options
     })
-    context.setDefaultTimeout(20_000)
+    // Just under the time that a test has: on a machine that is busy with much else, a first page can take long.
+    context.setDefaultTimeout(50_000)
     const page = await context.newPage()
     page.on("console", (message) => {
       if (message.type() === "error") this.errors.push(message.text())
