@@ -3,8 +3,14 @@
  */
 import { Duration, Effect } from "effect"
 import { textTable } from "../../src/TextTable.ts"
-import { clientLine, evidence, isFine, journalLine, type JournalSummary } from "../torture/Evidence.ts"
-import { countFaults } from "../torture/Verdict.ts"
+import {
+  clientLine,
+  evidence,
+  faultLines,
+  isFine,
+  journalLine,
+  type JournalSummary
+} from "../torture/Evidence.ts"
 import type { ClusterOutcome } from "./ClusterTorture.ts"
 
 /** Everything that there is to say; the last lines are the summary. */
@@ -40,7 +46,7 @@ const table = ({ record: { counts, recoveries, takeOvers } }: ClusterOutcome): s
   )
 
 const summary = (outcome: ClusterOutcome, journal: JournalSummary): ReadonlyArray<string> => {
-  const { faults, ledger, order, rounds, schedulerMisfortunes: scheduler, settings, watch } = outcome
+  const { ledger, order, rounds, schedulerMisfortunes: scheduler, settings, watch } = outcome
   return [
     table(outcome),
     "",
@@ -52,11 +58,7 @@ const summary = (outcome: ClusterOutcome, journal: JournalSummary): ReadonlyArra
     `Calls for one worker that overlapped or went back: ${order.faults.length}; excused, since their server was killed: ${order.excusedByKill}, or stopped: ${order.excusedByStop}; given up before the scheduler came to them: ${order.givenUpBefore}`,
     `Two servers for one partition: ${watch.faults.length}`,
     `Not looked after in time: ${outcome.record.faults.length}`,
-    `Trouble: ${outcome.trouble.length}`,
-    `Contradictions: ${countFaults(faults, "contradiction")}`,
-    `Unfinished: ${countFaults(faults, "unfinished")}`,
-    `Lost: ${countFaults(faults, "lost")}`,
-    `Ghosts: ${countFaults(faults, "ghost")}`,
+    ...faultLines(outcome),
     `Seed: ${settings.seed}`
   ]
 }

@@ -6,7 +6,7 @@ import type { CallOrder } from "./CallOrder.ts"
 import { type JournalEntry, Mishap, readJournal } from "./Journal.ts"
 import type { Ledger } from "./Ledger.ts"
 import { observeTimeline } from "./Observation.ts"
-import type { Fault } from "./Verdict.ts"
+import { countFaults, type Fault } from "./Verdict.ts"
 
 export interface Findings {
   readonly ledger: Ledger
@@ -133,6 +133,14 @@ const some = (trouble: ReadonlyArray<string>): ReadonlyArray<string> =>
     : trouble
 
 /** What the client has done, and what went wrong with the scheduler's calls, in a line each. */
+export const faultLines = ({ faults, trouble }: Findings): ReadonlyArray<string> => [
+  `Trouble: ${trouble.length}`,
+  `Contradictions: ${countFaults(faults, "contradiction")}`,
+  `Unfinished: ${countFaults(faults, "unfinished")}`,
+  `Lost: ${countFaults(faults, "lost")}`,
+  `Ghosts: ${countFaults(faults, "ghost")}`
+]
+
 export const clientLine = ({ acknowledged, echoes, refused, requests, unknown }: Ledger["counts"]): string =>
   `Requests: ${requests}, ${echoes} of them once more after their answer; changes acknowledged: ${acknowledged}, unknown: ${unknown}, refused: ${refused}`
 

@@ -2,16 +2,15 @@
  * What is printed at the end of the torture test: of what is wrong all that is known, and the counts.
  */
 import { Effect } from "effect"
-import { clientLine, evidence, journalLine, type JournalSummary } from "./Evidence.ts"
+import { clientLine, evidence, faultLines, journalLine, type JournalSummary } from "./Evidence.ts"
 import type { Outcome } from "./Torture.ts"
-import { countFaults } from "./Verdict.ts"
 
 /** Everything that there is to say; the last lines are the counts. */
 export const report = (outcome: Outcome) =>
   Effect.map(evidence(outcome), ({ journal, lines }) => [...lines, ...counts(outcome, journal)])
 
 const counts = (outcome: Outcome, journal: JournalSummary): ReadonlyArray<string> => {
-  const { faults, ledger, misfortunes, order, settings } = outcome
+  const { ledger, misfortunes, order, settings } = outcome
   return [
     `Store: ${settings.store}, ${settings.workers} workers, ${settings.connections} connections, ${outcome.seconds.toFixed(0)} s; settled ${outcome.settledAfter.toFixed(1)} s after the last misfortune`,
     clientLine(ledger.counts),
@@ -20,11 +19,7 @@ const counts = (outcome: Outcome, journal: JournalSummary): ReadonlyArray<string
     `Database: ${misfortunes.databaseKills} kills`,
     journalLine(journal, outcome.deadLetters),
     `Calls for one worker that overlapped or went back: ${order.faults.length}; excused, since their service was killed: ${order.excusedByKill}; given up before the scheduler came to them: ${order.givenUpBefore}`,
-    `Trouble: ${outcome.trouble.length}`,
-    `Contradictions: ${countFaults(faults, "contradiction")}`,
-    `Unfinished: ${countFaults(faults, "unfinished")}`,
-    `Lost: ${countFaults(faults, "lost")}`,
-    `Ghosts: ${countFaults(faults, "ghost")}`,
+    ...faultLines(outcome),
     `Seed: ${settings.seed}`
   ]
 }

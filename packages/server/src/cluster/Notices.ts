@@ -6,6 +6,7 @@ import type * as PgClient from "@effect/sql-pg/PgClient"
 import { WorkerId } from "@muster/core"
 import type { News } from "@muster/core/fleet"
 import { Duration, Effect, Latch, Option, Queue, Schema } from "effect"
+import type * as SqlError from "effect/sql/SqlError"
 
 /** Changes that come so soon after one another are told together. */
 const gather = Duration.millis(5)
@@ -31,6 +32,7 @@ export class Notices {
   private readonly from: string
   private untold = new Set<WorkerId>()
   private readonly work = Latch.makeUnsafe(false)
+  private channelName: string | undefined
 
   /** `from`: the id of this server. */
   constructor(client: PgClient.PgClient, from: string) {
@@ -81,11 +83,14 @@ export class Notices {
     return Effect.forever(Effect.andThen(Effect.ignore(listen), Effect.sleep("500 millis")))
   }
 
-  /** Of these tables and no others in the database. */
-  private get channel() {
-    return Effect.map(
-      this.client<{ channel: string }>`SELECT 'muster_' || 'muster_state'::regclass::oid AS channel`,
-      ([row]) => row?.channel ?? "muster"
-    )
+  /** Of these tables and no others in the database; asked for once. */
+  private get channel(): Effect.Effect<string, SqlError.SqlError> {
+    return Effect.suspend(() => {
+      if (this.channelName !== undefined) return Effect.succeed(this.channelName)
+      const found = this.client<{
+        channel: string
+      }>`SELECT 'muster_' || 'muster_state'::regclass::oid AS channel`
+      return Effect.map(found, ([row]) => (this.channelName = row?.channel ?? "muster"))
+    })
   }
 }
