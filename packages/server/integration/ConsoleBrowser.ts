@@ -14,8 +14,7 @@ export const whyNoBrowser = hasBrowser ? "" : " (skipped: chromium is not instal
 export const themes = ["light", "dark"] as const
 
 export class ConsoleBrowser {
-  /** What pages wrote as errors, and exceptions that nothing caught. */
-  readonly errors: Array<string> = []
+  private readonly errors: Array<string> = []
   private readonly browser: Browser
 
   private constructor(browser: Browser) {
@@ -31,6 +30,14 @@ export class ConsoleBrowser {
     return new ConsoleBrowser(browser)
   }
 
+  /**
+   * What pages wrote as errors, each with where that is about, and exceptions that nothing caught; except for the
+   * browser's own words for answers that a test brings about.
+   */
+  errorsExcept(...expected: ReadonlyArray<RegExp>): ReadonlyArray<string> {
+    return this.errors.filter((error) => !expected.some((pattern) => pattern.test(error)))
+  }
+
   async page(options: BrowserContextOptions = {}): Promise<Page> {
     const context = await this.browser.newContext({
       viewport: { width: 1440, height: 900 },
@@ -43,7 +50,7 @@ export class ConsoleBrowser {
     context.setDefaultTimeout(50_000)
     const page = await context.newPage()
     page.on("console", (message) => {
-      if (message.type() === "error") this.errors.push(message.text())
+      if (message.type() === "error") this.errors.push(`${message.text()} ${message.location().url}`)
     })
     page.on("pageerror", (error) => this.errors.push(String(error)))
     return page
@@ -57,7 +64,7 @@ export class ConsoleBrowser {
 /** What axe-core finds wrong with a page as it is now. */
 export const violations = async (page: Page): Promise<ReadonlyArray<string>> => {
   // As an extension would bring it in: the page's own policy allows no script of others.
-  await page.evaluate(axe.source)
+  if (!(await page.evaluate("'axe' in window"))) await page.evaluate(axe.source)
   const results: { violations: ReadonlyArray<{ id: string; nodes: ReadonlyArray<{ html: string }> }> } =
     await page.evaluate(
       "axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] })"

@@ -231,7 +231,6 @@ describe.skipIf(!hasBrowser)(`signing in to the console${whyNoBrowser}`, () => {
 
   it("writes no error to the browser's console", () => {
     // What the browser says of a refusal, whatever the page makes of it.
-    const others = browser.errors.filter((error) => !/status of 40[0123]/.test(error))
-    assert.deepStrictEqual(others, [])
+    assert.deepStrictEqual(browser.errorsExcept(/status of 40[0123]/), [])
   })
 })

@@ -21,8 +21,8 @@ export type EventBatch = ReadonlyMap<string, PhaseEvent>
 export interface Listener {
   /** Called once for each frame in which something came. */
   readonly onEvents?: (events: EventBatch) => void
-  /** The stream is back: what was missed comes as events, and what is not told by events may have changed. */
-  readonly onReturn?: () => void
+  /** The stream has begun, or is back: what was read before may be old, and not all of that is told by events. */
+  readonly onLive?: () => void
 }
 
 export type Connection = "connecting" | "live" | "lost"
@@ -159,12 +159,11 @@ const connect = async (onLive: () => void): Promise<void> => {
 /** Begins to follow, and never ends. */
 export const stayConnected = async (): Promise<never> => {
   let failures = 0
-  let wasAway = false
   const onLive = () => {
     failures = 0
     if (connection.value === "live") return
     connection.value = "live"
-    if (wasAway) for (const { onReturn } of listeners) onReturn?.()
+    for (const { onLive } of listeners) onLive?.()
   }
   for (;;) {
     await untilAllowed()
@@ -174,11 +173,9 @@ export const stayConnected = async (): Promise<never> => {
       // Whoever signs in next sees everything as it is then.
       lastId = undefined
       pending = new Map()
-      wasAway = false
       connection.value = "connecting"
       continue
     }
-    wasAway = true
     connection.value = "lost"
     if (!document.hidden) await pause(Math.min(500 * 2 ** failures++, longestWait))
   }

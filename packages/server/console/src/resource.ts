@@ -67,7 +67,7 @@ export function useResource<A>(
       onEvents: (events) => {
         if (isTouchedBy?.(events) === true) refresh()
       },
-      onReturn: refresh
+      onLive: refresh
     })
     return () => {
       controller.abort()

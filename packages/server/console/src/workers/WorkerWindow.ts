@@ -33,6 +33,8 @@ export class WorkerWindow {
   private last = 0
   private timer: ReturnType<typeof setTimeout> | undefined
   private askedAt = -Infinity
+  /** How often what is known became old: an answer that was on its way meanwhile is old when it comes. */
+  private changes = 0
   private isClosed = false
 
   constructor(query: WorkerQuery, onChange: () => void) {
@@ -67,6 +69,7 @@ export class WorkerWindow {
   }
 
   refresh(): void {
+    this.changes++
     for (const [page, { items }] of this.pages) this.pages.set(page, { items, isOld: true })
     this.schedule(Math.max(glance, this.askedAt + distance - performance.now()))
   }
@@ -100,12 +103,13 @@ export class WorkerWindow {
     const pages = Array.from({ length: (missing.at(-1) ?? from) - from + 1 }, (_, i) => from + i)
     for (const page of pages) this.asked.set(page, controller)
     this.askedAt = performance.now()
+    const { changes } = this
     try {
       const { items, total } = await call("GET", "/v1/workers", {
         query: { ...this.query, offset: from * pageSize, limit: pages.length * pageSize },
         signal
       })
-      this.take(pages, items, total)
+      this.take(pages, items, total, this.changes !== changes)
     } catch (error) {
       if (!signal.aborted) this.problem = toProblem(error)
     }
@@ -117,14 +121,19 @@ export class WorkerWindow {
     this.onChange()
   }
 
-  private take(pages: ReadonlyArray<number>, items: ReadonlyArray<WorkerStatus>, total: number): void {
+  private take(
+    pages: ReadonlyArray<number>,
+    items: ReadonlyArray<WorkerStatus>,
+    total: number,
+    isOld: boolean
+  ): void {
     this.total = total
     this.problem = undefined
     for (const [i, page] of pages.entries()) {
       const rows = items.slice(i * pageSize, (i + 1) * pageSize)
       // An answer ends early where its workers are very large; what is missing of it is asked for next.
       const isCut = i > 0 && rows.length === 0 && page * pageSize < total
-      if (!isCut) this.pages.set(page, { items: rows, isOld: false })
+      if (!isCut) this.pages.set(page, { items: rows, isOld })
     }
     const middle = (this.first + this.last) / 2
     const farthest = Array.from(this.pages.keys()).toSorted(

@@ -71,7 +71,7 @@ const useWorkerWindow = (wanted: Wanted, text: string): WorkerWindow => {
   useEffect(() => {
     const unfollow = follow({
       onEvents: (events) => workers.change(events),
-      onReturn: () => workers.refresh()
+      onLive: () => workers.refresh()
     })
     return () => {
       unfollow()
