@@ -10,11 +10,23 @@ export default defineConfig({
     maxWorkers: Math.max(2, availableParallelism() - 1),
     // On a machine that is busy with hundreds of processes. What passed at the second try is shown as such ("retry x1").
     retry: process.env["CI"] === undefined ? 0 : 1,
-    include: [
-      "packages/*/src/**/*.test.ts",
-      "packages/*/integration/**/*.test.ts",
-      "examples/src/**/*.test.ts",
-      "scripts/**/*.test.ts"
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: "unit",
+          include: ["packages/*/src/**/*.test.ts", "examples/src/**/*.test.ts"],
+          // To load Effect anew for each of these files would take longer than their tests do.
+          isolate: false
+        }
+      },
+      {
+        extends: true,
+        test: {
+          name: "integration",
+          include: ["packages/*/integration/**/*.test.ts", "scripts/**/*.test.ts"]
+        }
+      }
     ]
   }
 })

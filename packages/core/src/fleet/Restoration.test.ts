@@ -15,8 +15,8 @@ const id = (name: string) => WorkerId.make(name)
 
 const settle = TestClock.adjust(Duration.zero)
 
-/** Far above what the clock of a test gives, which begins in 1970. */
-const high = 7_000_000_000_000_000
+/** Above what any clock gives, that of a test, which begins in 1970, and that of this machine. */
+const high = 8_900_000_000_000_000
 
 const exported = Effect.fnUntraced(function* (name: string, fields: Partial<RestoredWorker> = {}) {
   const worker = yield* Effect.orDie(
