@@ -11,7 +11,7 @@ import { afterAll, assert, beforeAll, describe, it } from "vitest"
 import { type PostgresServer, startPostgres } from "./PostgresServer.ts"
 import { Scheduler, until } from "./SchedulerProcess.ts"
 import { Muster, Service, worker } from "./ServiceProcess.ts"
-import { openTcpGate } from "./TcpGate.ts"
+import { openTcpGate, type TcpGate } from "./TcpGate.ts"
 import { freePort } from "./torture/FreePort.ts"
 
 const scope = Scope.makeUnsafe()
@@ -209,6 +209,46 @@ describe("a cluster whose PostgreSQL is gone", () => {
     assert.strictEqual(json.phase, "registered")
     await Effect.runPromise(Scope.close(own, Exit.void))
   })
+})
+
+describe("a cluster whose PostgreSQL goes away while a server joins", () => {
+  const joinInto = async (happens: (service: Service, gate: TcpGate) => Promise<void>) => {
+    const own = Scope.makeUnsafe()
+    const gate = await Effect.runPromise(Scope.provide(openTcpGate(postgres.port), own))
+    const store = await Effect.runPromise(postgres.makePlace)
+    await using scheduler = await Scheduler.start([])
+    await using service = await startServer(
+      store.replace(String(postgres.port), String(gate.port)),
+      scheduler.url
+    )
+    // It has opened its store, and says so before it joins.
+    await Effect.runPromise(gate.cut)
+    await happens(service, gate)
+    await Effect.runPromise(Scope.close(own, Exit.void))
+  }
+
+  it("has it when that is back", () =>
+    joinInto(async (service, gate) => {
+      await until(
+        () => service.fetch("/readyz"),
+        ({ status }) => status === 503
+      )
+      await new Promise((resolve) => setTimeout(resolve, 1500))
+      await Effect.runPromise(gate.unblock)
+      await until(
+        () => sharesOf(service),
+        (shares) => isShared(shares, 1)
+      )
+      const { json } = await service.send("POST", "/v1/workers", worker("a"), waiting)
+      assert.strictEqual(json.phase, "registered")
+    }))
+
+  it("has one that ends when it is told to", () =>
+    joinInto(async (service) => {
+      await new Promise((resolve) => setTimeout(resolve, 500))
+      service.signal("SIGTERM")
+      assert.strictEqual(await service.exit(), 0)
+    }))
 })
 
 describe("a PostgreSQL that moves to another address", () => {

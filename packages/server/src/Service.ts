@@ -55,7 +55,8 @@ export const runService = Effect.fnUntraced(function* (
         onNone: () => Effect.succeed(false),
         onSome: ({ state }) => Effect.map(state, (state) => state !== "closed")
       })
-      yield* join(http.url, isFailing)
+      // A database that has gone away meanwhile is waited for, but no longer than the process is wanted.
+      yield* Effect.raceFirst(join(http.url, isFailing), requested)
       yield* warnOfOpenSecrets
       const signal = yield* requested
       yield* Effect.logInfo(`Received ${signal}; stopping`)

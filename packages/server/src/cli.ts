@@ -39,10 +39,14 @@ const commands = {
 const isCommand = (name: string | undefined): name is keyof typeof commands =>
   name !== undefined && Object.hasOwn(commands, name)
 
-/** Whatever begins with no command's name (`--help`, `--completions`, a mistake) needs all of them. */
+/** Whatever else it begins with (`--help`, `--completions`, a mistake) needs all of them. */
+const loadersFor = (name: string | undefined) => {
+  if (isCommand(name)) return [commands[name]]
+  return name === "--version" ? [] : Object.values(commands)
+}
+
 const runCommand = (args: ReadonlyArray<string>) => {
-  const [name] = args
-  const loaders = isCommand(name) ? [commands[name]] : Object.values(commands)
+  const loaders = loadersFor(args[0])
   return Effect.promise(() => Promise.all(loaders.map((load) => load()))).pipe(
     Effect.flatMap((loaded) => Command.runWith(Command.withSubcommands(root, loaded), { version })(args))
   )

@@ -19,11 +19,11 @@ import {
   Stream
 } from "effect"
 import * as SqlClient from "effect/sql/SqlClient"
-import type * as SqlError from "effect/sql/SqlError"
+import * as SqlError from "effect/sql/SqlError"
 import { randomUUID } from "node:crypto"
 import { CannotListen } from "../http/CannotListen.ts"
 import { CannotOpenStore } from "../store/CannotOpenStore.ts"
-import { describePostgresError } from "../store/PostgresErrors.ts"
+import { describePostgresError, isPassing } from "../store/PostgresErrors.ts"
 import { connectPostgres } from "../store/PostgresStore.ts"
 import { parsePostgresUrl } from "../store/PostgresUrl.ts"
 import { version } from "../version.ts"
@@ -41,6 +41,7 @@ const tidyInterval = Duration.minutes(1)
 /** Partitions come and go one by one; they are told of together. */
 const tellPause = Duration.seconds(1)
 const claimPause = Duration.millis(250)
+const joinPause = Duration.seconds(1)
 /** One for beats and claims, one for the engine's locks, one to listen, and one to spare. */
 const connections = 4
 
@@ -66,8 +67,9 @@ const makeServer = Effect.fnUntraced(function* (
   const holdings = new Holdings(clock, lockExpiration, news)
   const membership = new Membership(sql, lockExpiration)
   const notices = new Notices(sql, id)
-  const memberScope = yield* Scope.fork(yield* Effect.scope)
-  let engineScope: Scope.Closeable | undefined
+  const scope = yield* Effect.scope
+  /** What this server does as a member, and of that what the engine does. */
+  let member: { readonly scope: Scope.Closeable; readonly engine: Scope.Closeable } | undefined
 
   yield* MetricFamily.observe(partitionsHeld.at({}), () => holdings.size)
   yield* MetricFamily.observe(serversSeen.at({}), () => holdings.servers)
@@ -141,51 +143,64 @@ const makeServer = Effect.fnUntraced(function* (
     Stream.runForEach((size) => Effect.logInfo(`Looks after ${size} of ${partitions} partitions`))
   )
 
-  const enter = Effect.fnUntraced(function* (listeningUrl: string, isFailing: Effect.Effect<boolean>) {
-    const beat = makeBeat(reachable(listeningUrl, host), isFailing)
-    yield* Effect.mapError(beat, (error) => CannotOpenStore.because(name, describe(error)))
-    yield* Effect.forkIn(beats(beat), memberScope)
-    yield* Effect.forkIn(holdings.watch, memberScope)
-    yield* Effect.forkIn(tellHoldings, memberScope)
-    yield* Effect.forkIn(
+  const enter = Effect.fnUntraced(function* (url: string, isFailing: Effect.Effect<boolean>) {
+    const own = yield* Scope.fork(scope)
+    const engineScope = yield* Scope.fork(own)
+    member = { scope: own, engine: engineScope }
+    const beat = makeBeat(url, isFailing)
+    yield* beat
+    const parts = [
+      beats(beat),
+      holdings.watch,
+      tellHoldings,
       notices.send(() => holdings.servers > 1),
-      memberScope
-    )
-    yield* Effect.forkIn(
       notices.receive((told) => holdings.tell(told)),
-      memberScope
-    )
-    yield* Effect.forkIn(
-      Effect.repeat(Effect.ignore(membership.tidy), Schedule.spaced(tidyInterval)),
-      memberScope
-    )
-    const scope = yield* Scope.fork(memberScope)
-    engineScope = scope
+      Effect.repeat(Effect.ignore(membership.tidy), Schedule.spaced(tidyInterval))
+    ]
+    yield* Effect.forEach(parts, (part) => Effect.forkIn(part, own), { discard: true })
     const engine = yield* Layer.buildWithScope(
       engineLayer(settings, (address) => membership.isAlive(address)),
-      scope
+      engineScope
     ).pipe(
       Effect.provideService(SqlClient.SqlClient, sql),
-      Effect.mapError((error) =>
-        error._tag === "SqlError"
-          ? CannotOpenStore.because(name, describe(error))
-          : CannotListen.forCluster(address, error.cause)
-      )
+      Effect.catchTag("SocketServerError", ({ cause }) =>
+        Effect.fail(CannotListen.forCluster(address, cause))
+      ),
+      // The engine's word for a database that is not there.
+      Effect.catchDefect((defect) => (SqlError.isSqlError(defect) ? Effect.fail(defect) : Effect.die(defect)))
     )
-    yield* placePartitions(lookAfter).pipe(Effect.provideContext(engine), Scope.provide(scope))
+    yield* placePartitions(lookAfter).pipe(Effect.provideContext(engine), Scope.provide(engineScope))
     yield* Effect.logInfo(`In the cluster as ${address}`).pipe(Effect.annotateLogs({ server: id }))
+  })
+
+  /** Ends what this server does as a member; its partitions first, which it hands over. */
+  const retire = Effect.suspend(() => {
+    if (member === undefined) return Effect.void
+    const { engine, scope } = member
+    member = undefined
+    return Effect.andThen(Scope.close(engine, Exit.void), Scope.close(scope, Exit.void))
   })
 
   const leave = Effect.gen(function* () {
     yield* Effect.ignore(Effect.timeoutOption(membership.stopping(id), third))
-    if (engineScope !== undefined) yield* Scope.close(engineScope, Exit.void)
-    yield* Scope.close(memberScope, Exit.void)
+    yield* retire
     yield* Effect.ignore(Effect.timeoutOption(membership.leave(id), third))
   })
 
-  const join = (url: string, isFailing: Effect.Effect<boolean>) =>
-    // One that has not got in must not be taken for one that was lost.
-    Effect.tapError(enter(url, isFailing), () => leave)
+  const join = (listeningUrl: string, isFailing: Effect.Effect<boolean>) =>
+    enter(reachable(listeningUrl, host), isFailing).pipe(
+      Effect.tapError(() => retire),
+      // The store was there when it was opened: where it is away, this waits as everything else does.
+      Effect.retry({
+        schedule: Schedule.spaced(joinPause),
+        while: (error) => error._tag === "SqlError" && isPassing(error)
+      }),
+      // One that has not got in must not be taken for one that was lost.
+      Effect.tapError(() => leave),
+      Effect.mapError((error) =>
+        error._tag === "SqlError" ? CannotOpenStore.because(name, describe(error)) : error
+      )
+    )
 
   const view = Effect.map(membership.servers, (known) => toView(known, id, lockExpiration)).pipe(
     Effect.mapError(

@@ -4,12 +4,20 @@
 import { Predicate } from "effect"
 import type * as SqlError from "effect/sql/SqlError"
 
-export const describePostgresError = ({ reason }: SqlError.SqlError): string => {
-  const code = Predicate.hasProperty(reason.cause, "code") ? String(reason.cause.code) : ""
+/** Whether it is about the way to PostgreSQL, or about a server that starts or stops, and not about what was asked of it. */
+export const isPassing = (error: SqlError.SqlError): boolean =>
+  error.reason._tag === "ConnectionError" || /^(?:08|57P)/.test(codeOf(error))
+
+export const describePostgresError = (error: SqlError.SqlError): string => {
+  const { reason } = error
+  const code = codeOf(error)
   const words = byCode[code] ?? byReason[reason._tag]
   const said = messageOf(reason.cause)
   return words === undefined ? said : `${words} (${said})`
 }
+
+const codeOf = ({ reason: { cause } }: SqlError.SqlError): string =>
+  Predicate.hasProperty(cause, "code") ? String(cause.code) : ""
 
 const byReason: Partial<Record<SqlError.SqlErrorReason["_tag"], string>> = {
   ConnectionError: "PostgreSQL cannot be reached",
