@@ -57,9 +57,18 @@ describe.skipIf(!hasBrowser)(`the views of the console${whyNoBrowser}`, () => {
   /** An hour of a fleet, in some seconds: it is registered, some of it is refused, and the scheduler goes away. */
   beforeAll(async () => {
     browser = await ConsoleBrowser.open()
-    scheduler = await Scheduler.start(["--latency", "20ms", "--reject-rate", "0.01", "--fail-rate", "0.05"])
-    service = await Service.start({ args: ["--scheduler", scheduler.url] })
     const count = isForDocs ? 1523 : 300
+    // Of either so many that there are some that are refused.
+    const rejectRate = isForDocs ? "0.01" : "0.05"
+    scheduler = await Scheduler.start([
+      "--latency",
+      "20ms",
+      "--reject-rate",
+      rejectRate,
+      "--fail-rate",
+      "0.05"
+    ])
+    service = await Service.start({ args: ["--scheduler", scheduler.url] })
     for (let i = 0; i < count; i += 100) {
       const some = Array.from({ length: Math.min(100, count - i) }, (_, j) => fleetWorker(i + j))
       await service.send("POST", "/v1/workers/batch", some)
@@ -182,7 +191,11 @@ describe.skipIf(!hasBrowser)(`the views of the console${whyNoBrowser}`, () => {
       }
       await guarded.send("POST", "/v1/join-tokens", { name: "rack-7", workerId: "machine-7" }, headers)
     })
-    afterAll(() => guarded[Symbol.asyncDispose]())
+    afterAll(async () => {
+      // Before what they follow ends.
+      for (const page of pages.values()) await (await page).context().close()
+      await guarded[Symbol.asyncDispose]()
+    })
 
     it("sign in", () => look("sign-in", "#/", "Token", asks()))
     it("tokens", () => look("tokens", "#/tokens", "ci-autoscaler", { of: guarded, token, isLive: true }))

@@ -302,8 +302,8 @@ describe("muster export and import", () => {
     assert.isFalse(existsSync(`${file}.part`))
   })
 
-  it("forty thousand workers go from one service to another in a pipe, in bounded memory", async () => {
-    const many = 40_000
+  it("twenty thousand workers go from one service to another in a pipe, in bounded memory", async () => {
+    const many = 20_000
     await using source = await Service.start()
     const workers = Array.from({ length: many }, (_, index) => `${JSON.stringify(line(`w${index}`))}\n`)
     await sendText(source, workers.join(""))
