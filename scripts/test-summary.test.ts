@@ -75,6 +75,17 @@ describe("the last line of CI", () => {
     expect(stdout).toMatch(/^2 skipped\.$/m)
   })
 
+  it("says why a test failed at first that passed at last", () => {
+    const { last, stdout } = ran({
+      "a.test.ts": `let tries = 0\nit("a", { retry: 1 }, () => expect(++tries).toBe(2))\nit("b", () => {})`
+    })
+    expect(last).toBe("2 passed, 0 failed")
+    expect(stdout).toMatch(
+      /^passed at the second try: .*a\.test\.ts: a\n  AssertionError: expected 1 to be 2/m
+    )
+    expect(stdout).not.toMatch(/second try: .*: b/)
+  })
+
   it("fails for a skipped test alone", () => {
     expect(ran({ "a.test.ts": `it("a", () => {})\nit.skip("b", () => {})` })).toMatchObject({
       status: 1,

@@ -15,11 +15,22 @@ import type { Costs } from "./costs.ts"
 import type { Contender } from "./engine.ts"
 import { measureHandover } from "./handover.ts"
 import { queue } from "./queues.ts"
+import { measureRowVersions } from "./rowVersions.ts"
 import { countRoundTrips, measureRound, type Round } from "./rounds.ts"
 import { alone, batch, clusterOf, connections } from "./servers.ts"
 
-const long = { rounds: 3, handovers: 3, size: { warmUp: 1500, count: 6000 } }
-const quick = { rounds: 1, handovers: 1, size: { warmUp: 1000, count: 3000 } }
+const long = {
+  rounds: 3,
+  handovers: 3,
+  size: { warmUp: 1500, count: 6000 },
+  load: { count: 60_000, patience: 180_000 }
+}
+const quick = {
+  rounds: 1,
+  handovers: 1,
+  size: { warmUp: 1000, count: 3000 },
+  load: { count: 6000, patience: 1000 }
+}
 
 interface Measured {
   readonly contender: Contender
@@ -28,7 +39,7 @@ interface Measured {
 }
 
 export const cluster = async (flags: ReadonlySet<string>): Promise<void> => {
-  const { handovers, rounds, size } = flags.has("--quick") ? quick : long
+  const { handovers, load, rounds, size } = flags.has("--quick") ? quick : long
   using scratch = new Scratch()
   await using postgres = await Postgres.start(scratch.path)
   await describe(scratch, postgres)
@@ -61,6 +72,8 @@ export const cluster = async (flags: ReadonlySet<string>): Promise<void> => {
     { store: await postgres.database("handover"), scheduler: `127.0.0.1:${port}` },
     handovers
   )
+  progress("the tables are looked at under load")
+  await measureRowVersions(clusterOf(2), postgres, load)
 }
 
 const describe = async (scratch: Scratch, postgres: Postgres): Promise<void> => {

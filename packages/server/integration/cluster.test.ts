@@ -146,6 +146,32 @@ describe("three servers over one PostgreSQL", () => {
     )
   })
 
+  it("hand over at once what they look after, however many calls hang", async () => {
+    const store = await Effect.runPromise(postgres.makePlace)
+    await using scheduler = await Scheduler.start(["--latency", "50s"])
+    const env = { MUSTER_ATTEMPT_TIMEOUT: "50 seconds", MUSTER_SHUTDOWN_TIMEOUT: "50 seconds" }
+    await using first = await startServer(store, scheduler.url, 3, env)
+    await using second = await startServer(store, scheduler.url, 3, env)
+    await until(
+      () => sharesOf(first),
+      (shares) => isShared(shares, 2)
+    )
+    const many = Array.from({ length: 200 }, (_, index) => worker(`w-${index}`))
+    await first.send("POST", "/v1/workers/batch", many)
+    await until(
+      () => first.fetch("/v1/workers?phase=registering&limit=1"),
+      ({ json }) => json.total > 0
+    )
+    second.signal("SIGTERM")
+    const begun = Date.now()
+    await until(
+      () => serversOf(first),
+      (found) => found.some(({ isThis, partitions: own }) => isThis && own.length === partitions)
+    )
+    // One after the other, the sixteen would take sixteen seconds and more.
+    assert.isBelow(Date.now() - begun, 12_000)
+  })
+
   it("does nothing for what is somebody else's after it was stopped for long", async () => {
     const store = await Effect.runPromise(postgres.makePlace)
     await using scheduler = await Scheduler.start([])

@@ -169,7 +169,9 @@ const makeServer = Effect.fnUntraced(function* (
       // The engine's word for a database that is not there.
       Effect.catchDefect((defect) => (SqlError.isSqlError(defect) ? Effect.fail(defect) : Effect.die(defect)))
     )
-    yield* placePartitions(lookAfter).pipe(Effect.provideContext(engine), Scope.provide(engineScope))
+    // They are left all at once: one after the other, each would wait for the calls that are under way for it.
+    const placement = yield* Scope.fork(engineScope, "parallel")
+    yield* placePartitions(lookAfter).pipe(Effect.provideContext(engine), Scope.provide(placement))
     yield* Effect.logInfo(`In the cluster as ${address}`).pipe(Effect.annotateLogs({ server: id }))
   })
 
