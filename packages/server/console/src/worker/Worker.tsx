@@ -51,7 +51,8 @@ interface SummaryProps {
 }
 
 function Summary({ onDone, status }: SummaryProps) {
-  const { lastError, nextAttemptAt, phase } = status
+  const { attempts, lastError, nextAttemptAt, phase } = status
+  const isWaiting = phase === "pending" || phase === "unregistering"
   return (
     <section class={`card summary ${phase}`} aria-label="How it is">
       <div class="summary-head">
@@ -72,7 +73,14 @@ function Summary({ onDone, status }: SummaryProps) {
           <p>{failureAdvice[lastError.type]}</p>
         </div>
       )}
-      {nextAttemptAt === null ? null : <NextAttempt at={nextAttemptAt} />}
+      {nextAttemptAt !== null ? (
+        <NextAttempt at={nextAttemptAt} />
+      ) : isWaiting && attempts === 0 ? (
+        <p class="next">
+          No attempt has been made yet: the first one is made when its turn has come and the scheduler may be
+          called.
+        </p>
+      ) : null}
     </section>
   )
 }
