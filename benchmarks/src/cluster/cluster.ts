@@ -3,13 +3,11 @@
  * to two queues that do the same work. docs/benchmarks.md says what is compared, and what two cores cannot show.
  */
 import { availableParallelism, loadavg } from "node:os"
-import { freePort } from "../durable/processes.ts"
 import { formatRange, formatRate } from "../durable/lanes.ts"
 import { progress } from "../durable/progress.ts"
 import { Scratch } from "../durable/scratch.ts"
 import { Postgres } from "../durable/services.ts"
 import { summarize, type Summary } from "../statistics.ts"
-import { ReferenceScheduler } from "../storm/referenceScheduler.ts"
 import { printTable } from "../table.ts"
 import type { Costs } from "./costs.ts"
 import type { Contender } from "./engine.ts"
@@ -17,6 +15,7 @@ import { measureHandover } from "./handover.ts"
 import { queue } from "./queues.ts"
 import { measureRowVersions } from "./rowVersions.ts"
 import { countRoundTrips, measureRound, type Round } from "./rounds.ts"
+import { startScheduler } from "./scheduler.ts"
 import { alone, batch, clusterOf, connections } from "./servers.ts"
 
 const long = {
@@ -66,12 +65,9 @@ export const cluster = async (flags: ReadonlySet<string>): Promise<void> => {
   }
   reportRates(measured, size.count)
   reportCosts(measured)
-  const port = await freePort()
-  await using _ = await ReferenceScheduler.start(port)
-  await measureHandover(
-    { store: await postgres.database("handover"), scheduler: `127.0.0.1:${port}` },
-    handovers
-  )
+  const { address, scheduler } = await startScheduler()
+  await using _ = scheduler
+  await measureHandover({ store: await postgres.database("handover"), scheduler: address }, handovers)
   progress("the tables are looked at under load")
   await measureRowVersions(clusterOf(2), postgres, load)
 }

@@ -1,10 +1,9 @@
 /** One round: an engine of its own over a database of its own, which takes workers in and carries them out. */
 import type { Postgres } from "../durable/services.ts"
-import { freePort } from "../durable/processes.ts"
-import { ReferenceScheduler } from "../storm/referenceScheduler.ts"
 import { type Costs, difference, processorSeconds, processorSecondsOfAll, written } from "./costs.ts"
 import type { Contender, Engine } from "./engine.ts"
 import { Relay } from "./relay.ts"
+import { startScheduler } from "./scheduler.ts"
 
 export interface Size {
   /** For each process of the engine, whose code has to be compiled first. */
@@ -21,11 +20,6 @@ export interface Round {
 }
 
 let made = 0
-
-const startScheduler = async () => {
-  const port = await freePort()
-  return { scheduler: await ReferenceScheduler.start(port), address: `127.0.0.1:${port}` }
-}
 
 export const measureRound = async (
   { start }: Contender,

@@ -1,11 +1,10 @@
 /** How many versions of rows that nobody sees any more PostgreSQL carries along while a cluster is under load. */
 import { setTimeout as sleep } from "node:timers/promises"
-import { freePort } from "../durable/processes.ts"
-import type { Postgres } from "../durable/services.ts"
 import { formatRate } from "../durable/lanes.ts"
-import { ReferenceScheduler } from "../storm/referenceScheduler.ts"
+import type { Postgres } from "../durable/services.ts"
 import { printTable } from "../table.ts"
 import type { Contender } from "./engine.ts"
+import { startScheduler } from "./scheduler.ts"
 
 interface TableRow {
   readonly table: string
@@ -27,10 +26,9 @@ export const measureRowVersions = async (
   { count, patience }: { readonly count: number; readonly patience: number }
 ): Promise<void> => {
   const database = "row_versions"
-  const port = await freePort()
-  await using _ = await ReferenceScheduler.start(port)
-  const place = { store: await postgres.database(database), scheduler: `127.0.0.1:${port}` }
-  await using engine = await start(place)
+  const { address, scheduler } = await startScheduler()
+  await using _ = scheduler
+  await using engine = await start({ store: await postgres.database(database), scheduler: address })
   const most = new Map<string, number>()
   const look = async () => {
     const rows = await statistics(postgres, database)

@@ -204,57 +204,49 @@ describe("three servers over one PostgreSQL", () => {
   })
 })
 
+/** What happens to a server whose way to PostgreSQL is a gate, from when it listens on; it joins the cluster next. */
+const behindGate = async (happens: (service: Service, gate: TcpGate) => Promise<void>): Promise<void> => {
+  const own = Scope.makeUnsafe()
+  const gate = await Effect.runPromise(Scope.provide(openTcpGate(postgres.port), own))
+  const store = await Effect.runPromise(postgres.makePlace)
+  await using scheduler = await Scheduler.start([])
+  await using service = await startServer(
+    store.replace(String(postgres.port), String(gate.port)),
+    scheduler.url
+  )
+  await happens(service, gate)
+  await Effect.runPromise(Scope.close(own, Exit.void))
+}
+
 describe("a cluster whose PostgreSQL is gone", () => {
-  it("takes nothing in and says when to come again, is not ready, and goes on by itself", async () => {
-    const own = Scope.makeUnsafe()
-    const gate = await Effect.runPromise(Scope.provide(openTcpGate(postgres.port), own))
-    const store = await Effect.runPromise(postgres.makePlace)
-    await using scheduler = await Scheduler.start([])
-    await using service = await startServer(
-      store.replace(String(postgres.port), String(gate.port)),
-      scheduler.url
-    )
-    assert.strictEqual(
-      (await service.send("POST", "/v1/workers", worker("a"), waiting)).json.phase,
-      "registered"
-    )
-    await Effect.runPromise(Effect.andThen(gate.block, gate.reset))
-    await until(
-      () => service.fetch("/readyz"),
-      ({ status }) => status === 503
-    )
-    const refused = await service.send("POST", "/v1/workers", worker("b"))
-    assert.strictEqual(refused.status, 503)
-    assert.match(refused.headers.get("retry-after") ?? "", /^\d+$/)
-    await Effect.runPromise(gate.unblock)
-    await until(
-      () => service.fetch("/readyz"),
-      ({ status }) => status === 200
-    )
-    const { json } = await service.send("POST", "/v1/workers", worker("b"), waiting)
-    assert.strictEqual(json.phase, "registered")
-    await Effect.runPromise(Scope.close(own, Exit.void))
-  })
+  it("takes nothing in and says when to come again, is not ready, and goes on by itself", () =>
+    behindGate(async (service, gate) => {
+      assert.strictEqual(
+        (await service.send("POST", "/v1/workers", worker("a"), waiting)).json.phase,
+        "registered"
+      )
+      await Effect.runPromise(Effect.andThen(gate.block, gate.reset))
+      await until(
+        () => service.fetch("/readyz"),
+        ({ status }) => status === 503
+      )
+      const refused = await service.send("POST", "/v1/workers", worker("b"))
+      assert.strictEqual(refused.status, 503)
+      assert.match(refused.headers.get("retry-after") ?? "", /^\d+$/)
+      await Effect.runPromise(gate.unblock)
+      await until(
+        () => service.fetch("/readyz"),
+        ({ status }) => status === 200
+      )
+      const { json } = await service.send("POST", "/v1/workers", worker("b"), waiting)
+      assert.strictEqual(json.phase, "registered")
+    }))
 })
 
 describe("a cluster whose PostgreSQL goes away while a server joins", () => {
-  const joinInto = async (happens: (service: Service, gate: TcpGate) => Promise<void>) => {
-    const own = Scope.makeUnsafe()
-    const gate = await Effect.runPromise(Scope.provide(openTcpGate(postgres.port), own))
-    const store = await Effect.runPromise(postgres.makePlace)
-    await using scheduler = await Scheduler.start([])
-    await using service = await startServer(
-      store.replace(String(postgres.port), String(gate.port)),
-      scheduler.url
-    )
-    // It has opened its store, and says so before it joins.
-    await Effect.runPromise(gate.cut)
-    await happens(service, gate)
-    await Effect.runPromise(Scope.close(own, Exit.void))
-  }
-
   it("has it when that is back", () =>
-    joinInto(async (service, gate) => {
+    behindGate(async (service, gate) => {
+      await Effect.runPromise(gate.cut)
       await until(
         () => service.fetch("/readyz"),
         ({ status }) => status === 503
@@ -270,7 +262,8 @@ describe("a cluster whose PostgreSQL goes away while a server joins", () => {
     }))
 
   it("has one that ends when it is told to", () =>
-    joinInto(async (service) => {
+    behindGate(async (service, gate) => {
+      await Effect.runPromise(gate.cut)
       await new Promise((resolve) => setTimeout(resolve, 500))
       service.signal("SIGTERM")
       assert.strictEqual(await service.exit(), 0)

@@ -7,7 +7,7 @@ import { join } from "node:path"
 import type { Page } from "playwright-core"
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
 import { ConsoleBrowser, hasBrowser, themes, violations, whyNoBrowser } from "./ConsoleBrowser.ts"
-import { Scheduler } from "./SchedulerProcess.ts"
+import { Scheduler, until } from "./SchedulerProcess.ts"
 import { Service } from "./ServiceProcess.ts"
 
 /** The folder for pictures, if there shall be some. */
@@ -50,9 +50,18 @@ describe.skipIf(!hasBrowser)(`the views of the console${whyNoBrowser}`, () => {
   let restarted: Scheduler | undefined
   let waiting = ""
 
-  const until = async (path: string, isSo: (json: { readonly total: number }) => boolean) => {
-    while (!isSo((await service.fetch(path)).json)) await new Promise((resolve) => setTimeout(resolve, 50))
+  /** A worker that waits for its next attempt, if there is one. */
+  const waitsForAttempt = async (): Promise<string> => {
+    const { json } = await service.fetch("/v1/workers?phase=pending")
+    const items: ReadonlyArray<{ readonly id: string; readonly nextAttemptAt: string | null }> = json.items
+    return items.find(({ nextAttemptAt }) => nextAttemptAt !== null)?.id ?? ""
   }
+
+  const untilNone = (path: string) =>
+    until(
+      () => service.fetch(path),
+      ({ json }) => json.total === 0
+    )
 
   /** An hour of a fleet, in some seconds: it is registered, some of it is refused, and the scheduler goes away. */
   beforeAll(async () => {
@@ -74,7 +83,7 @@ describe.skipIf(!hasBrowser)(`the views of the console${whyNoBrowser}`, () => {
       await service.send("POST", "/v1/workers/batch", some)
       if (isForDocs) await new Promise((resolve) => setTimeout(resolve, 2000))
     }
-    await until("/v1/workers?phase=pending&phase=registering&limit=1", ({ total }) => total === 0)
+    await untilNone("/v1/workers?phase=pending&phase=registering&limit=1")
     if (isForDocs) {
       for (let i = 0; i < 8; i++)
         await service.fetch(`/v1/workers/${fleetWorker(i * 11).id}`, { method: "DELETE" })
@@ -86,11 +95,7 @@ describe.skipIf(!hasBrowser)(`the views of the console${whyNoBrowser}`, () => {
     await service.send("POST", "/v1/workers/batch", late)
     await new Promise((resolve) => setTimeout(resolve, isForDocs ? 14_000 : 6000))
     // The circuit may have opened before the turn of some of them had come.
-    while (waiting === "") {
-      const { json } = await service.fetch("/v1/workers?phase=pending")
-      const items: ReadonlyArray<{ readonly id: string; readonly nextAttemptAt: string | null }> = json.items
-      waiting = items.find(({ nextAttemptAt }) => nextAttemptAt !== null)?.id ?? ""
-    }
+    waiting = await until(waitsForAttempt, (id) => id !== "")
   })
   afterAll(async () => {
     await browser[Symbol.asyncDispose]()
@@ -157,9 +162,9 @@ describe.skipIf(!hasBrowser)(`the views of the console${whyNoBrowser}`, () => {
   describe("when it is back", () => {
     beforeAll(async () => {
       restarted = await Scheduler.start(["--port", scheduler.port, "--latency", "20ms"])
-      await until("/v1/workers?phase=pending&phase=registering&limit=1", ({ total }) => total === 0)
+      await untilNone("/v1/workers?phase=pending&phase=registering&limit=1")
       await service.send("POST", "/v1/dead-letters/retry", undefined)
-      await until("/v1/dead-letters?limit=1", ({ total }) => total === 0)
+      await untilNone("/v1/dead-letters?limit=1")
       await new Promise((resolve) => setTimeout(resolve, 6000))
     })
 

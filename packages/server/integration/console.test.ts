@@ -145,6 +145,21 @@ describe.skipIf(!hasBrowser)(`the console${whyNoBrowser}`, () => {
     await page.locator(".big").getByText("terminated").waitFor()
   })
 
+  it("says of a worker that waits that it has not been tried yet", async () => {
+    const api = "**/v1/workers/first"
+    await page.route(api, async (route) => {
+      const response = await route.fetch()
+      const untried = { phase: "pending", attempts: 0, nextAttemptAt: null, lastError: null }
+      await route.fulfill({ response, json: { ...(await response.json()), ...untried } })
+    })
+    await open("#/workers/first")
+    await page.getByText("No attempt has been made yet").waitFor()
+    await page.unroute(api)
+    await page.reload()
+    await page.locator(".big").getByText("registered").waitFor()
+    assert.strictEqual(await page.getByText("No attempt has been made yet").count(), 0)
+  })
+
   it("keeps filters in the address, and finds with them again what they found", async () => {
     await register("gpu-1", "gpu-2")
     await open("#/workers")
