@@ -68,8 +68,8 @@ const makeServer = Effect.fnUntraced(function* (
   const membership = new Membership(sql, lockExpiration)
   const notices = new Notices(sql, id)
   const scope = yield* Effect.scope
-  /** What this server does as a member, and of that what the engine does. */
-  let member: { readonly scope: Scope.Closeable; readonly engine: Scope.Closeable } | undefined
+  /** Of what this server does as a member. */
+  let memberScope: Scope.Closeable | undefined
 
   yield* MetricFamily.observe(partitionsHeld.at({}), () => holdings.size)
   yield* MetricFamily.observe(serversSeen.at({}), () => holdings.servers)
@@ -145,8 +145,7 @@ const makeServer = Effect.fnUntraced(function* (
 
   const enter = Effect.fnUntraced(function* (url: string, isFailing: Effect.Effect<boolean>) {
     const own = yield* Scope.fork(scope)
-    const engineScope = yield* Scope.fork(own)
-    member = { scope: own, engine: engineScope }
+    memberScope = own
     const beat = makeBeat(url, isFailing)
     yield* beat
     const parts = [
@@ -158,9 +157,10 @@ const makeServer = Effect.fnUntraced(function* (
       Effect.repeat(Effect.ignore(membership.tidy), Schedule.spaced(tidyInterval))
     ]
     yield* Effect.forEach(parts, (part) => Effect.forkIn(part, own), { discard: true })
+    // What came last ends first: the partitions, then the engine, and then what says that this server lives.
     const engine = yield* Layer.buildWithScope(
       engineLayer(settings, (address) => membership.isAlive(address)),
-      engineScope
+      own
     ).pipe(
       Effect.provideService(SqlClient.SqlClient, sql),
       Effect.catchTag("SocketServerError", ({ cause }) =>
@@ -170,18 +170,15 @@ const makeServer = Effect.fnUntraced(function* (
       Effect.catchDefect((defect) => (SqlError.isSqlError(defect) ? Effect.fail(defect) : Effect.die(defect)))
     )
     // They are left all at once: one after the other, each would wait for the calls that are under way for it.
-    const placement = yield* Scope.fork(engineScope, "parallel")
+    const placement = yield* Scope.fork(own, "parallel")
     yield* placePartitions(lookAfter).pipe(Effect.provideContext(engine), Scope.provide(placement))
     yield* Effect.logInfo(`In the cluster as ${address}`).pipe(Effect.annotateLogs({ server: id }))
   })
 
   /** Ends what this server does as a member; its partitions first, which it hands over. */
-  const retire = Effect.suspend(() => {
-    if (member === undefined) return Effect.void
-    const { engine, scope } = member
-    member = undefined
-    return Effect.andThen(Scope.close(engine, Exit.void), Scope.close(scope, Exit.void))
-  })
+  const retire = Effect.suspend(() =>
+    memberScope === undefined ? Effect.void : Scope.close(memberScope, Exit.void)
+  )
 
   const leave = Effect.gen(function* () {
     yield* Effect.ignore(Effect.timeoutOption(membership.stopping(id), third))

@@ -6,7 +6,7 @@ import type * as SqlError from "effect/sql/SqlError"
 
 /** Whether it is about the way to PostgreSQL, or about a server that starts or stops, and not about what was asked of it. */
 export const isPassing = (error: SqlError.SqlError): boolean =>
-  error.reason._tag === "ConnectionError" || /^(?:08|57P)/.test(codeOf(error))
+  error.reason._tag === "ConnectionError" || codeOf(error).startsWith("57P")
 
 export const describePostgresError = (error: SqlError.SqlError): string => {
   const { reason } = error
