@@ -17,7 +17,7 @@ interface TableRow {
 }
 
 /**
- * Looks at the tables every second while so many workers are handed over, and then until autovacuum has been there, for
+ * Looks at the tables every second while so many workers are handed over, and then until autovacuum has been there again, for
  * at most `patience` milliseconds: PostgreSQL looks at each database once a minute, the first time after two.
  */
 export const measureRowVersions = async (
@@ -35,18 +35,25 @@ export const measureRowVersions = async (
     for (const { dead, table } of rows) most.set(table, Math.max(dead, most.get(table) ?? 0))
     return rows
   }
-  let deadline = Infinity
-  const watching = (async () => {
+  const watch = async (isEnough: (rows: ReadonlyArray<TableRow>) => boolean) => {
     for (;;) {
       const rows = await look()
-      if (performance.now() > deadline || (deadline < Infinity && (rows[0]?.vacuums ?? 0) > 0)) return rows
+      if (isEnough(rows)) return rows
       await sleep(1000)
     }
-  })()
-  await engine.accept(count)
-  await engine.done()
-  deadline = performance.now() + patience
-  const rows = await watching
+  }
+  let isOver = false
+  const load = async () => {
+    try {
+      await engine.accept(count)
+      await engine.done()
+    } finally {
+      isOver = true
+    }
+  }
+  const [loaded] = await Promise.all([watch(() => isOver), load()])
+  const deadline = performance.now() + patience
+  const rows = await watch((rows) => vacuumsOf(rows) > vacuumsOf(loaded) || performance.now() > deadline)
   console.log()
   printTable(
     [
@@ -69,6 +76,9 @@ export const measureRowVersions = async (
     ])
   )
 }
+
+/** Of the table that was changed most. */
+const vacuumsOf = ([first]: ReadonlyArray<TableRow>): number => first?.vacuums ?? 0
 
 const statistics = (postgres: Postgres, database: string) =>
   postgres.query<TableRow>(
