@@ -46,23 +46,31 @@ export const requireMediaType = <const Type extends string>(
 
 /** Reads a body of at most `maximum` bytes as JSON. */
 export const readJson = (request: Request, maximum: number): Effect.Effect<unknown, BodyProblem> => {
-  const tooLarge = contentTooLarge(maximum, "bytes", "The body")
-  if (Number(request.headers["content-length"]) > maximum) return Effect.fail(tooLarge)
+  const tooLarge = () => contentTooLarge(maximum, "bytes", "The body")
+  if (Number(request.headers["content-length"]) > maximum) return Effect.fail(tooLarge())
   return request.arrayBuffer.pipe(
     Effect.provideService(HttpIncomingMessage.MaxBodySize, ByteSize.bytes(maximum)),
     Effect.catch((error) =>
-      Effect.fail<BodyProblem>(isTooLarge(error) ? tooLarge : malformed("The body could not be read."))
+      Effect.fail<BodyProblem>(isTooLarge(error) ? tooLarge() : malformed("The body could not be read."))
     ),
     // A fiber of its own: interrupting the reader closes the connection, and nobody would get the 408.
     Effect.forkDetach,
-    Effect.flatMap(Fiber.join),
-    Effect.timeoutOrElse({
-      duration: `${HttpLimits.bodySeconds} seconds`,
-      orElse: () => Effect.fail(requestTimeout())
-    }),
+    Effect.flatMap(inTime),
     Effect.flatMap((bytes) => Effect.fromResult(parseJson(new Uint8Array(bytes))))
   )
 }
+
+/** A small body comes with its headers: it is there at the end of this tick, and needs no time-out. */
+const inTime = <A>(reader: Fiber.Fiber<A, BodyProblem>): Effect.Effect<A, BodyProblem> =>
+  Effect.flatMap(
+    Effect.yieldNow,
+    () =>
+      reader.pollUnsafe() ??
+      Effect.timeoutOrElse(Fiber.join(reader), {
+        duration: `${HttpLimits.bodySeconds} seconds`,
+        orElse: () => Effect.fail(requestTimeout())
+      })
+  )
 
 const decoder = new TextDecoder("utf-8", { fatal: true })
 
