@@ -33,32 +33,32 @@ const fromRow = ({ entry: json, hash, sequence }: AuditRow): ChainedEntry => {
   return { sequence, hash, entry }
 }
 
-/**
- * Appends entries to the chain. It is the last thing that a transaction does: from here on until it has committed, no
- * other that has something to append goes on.
- */
-export const makeAuditAppend = ({ insert, isShared, sql, update }: StoreDatabase) => {
+export const makeAuditChain = ({ insert, isShared, sql, update }: StoreDatabase) => {
   const insertEntries = insert("muster_audit", columns)
   const setEnd = update("muster_state", endColumns, "id")
   const lock = sql.literal(isShared ? "FOR UPDATE" : "")
-  return Effect.fnUntraced(function* (
-    entries: ReadonlyArray<AuditEntry>
-  ): Effect.fn.Return<void, SqlError.SqlError> {
-    if (entries.length === 0) return
-    const [end] = yield* sql<{
-      audit_sequence: number
-      audit_hash: string
-    }>`SELECT audit_sequence, audit_hash FROM muster_state ${lock}`
-    let latest: ChainPlace = { sequence: end?.audit_sequence ?? 0, hash: end?.audit_hash ?? "" }
-    const rows: Array<Row> = []
-    for (const entry of entries) {
-      const { hash, json, sequence } = chain(latest, entry)
-      rows.push([sequence, entry.at, json, hash])
-      latest = { sequence, hash }
-    }
-    yield* insertEntries(rows)
-    yield* setEnd([[latest.sequence, latest.hash, 1]])
-  })
+  return {
+    /** Where the chain ends. From here on until the transaction has committed, nobody else appends anything. */
+    end: Effect.map(
+      sql<{ audit_sequence: number; audit_hash: string }>`
+        SELECT audit_sequence, audit_hash FROM muster_state ${lock}`,
+      ([end]): ChainPlace => ({ sequence: end?.audit_sequence ?? 0, hash: end?.audit_hash ?? "" })
+    ),
+    append: Effect.fnUntraced(function* (
+      entries: ReadonlyArray<AuditEntry>,
+      end: ChainPlace
+    ): Effect.fn.Return<void, SqlError.SqlError> {
+      let latest = end
+      const rows: Array<Row> = []
+      for (const entry of entries) {
+        const { hash, json, sequence } = chain(latest, entry)
+        rows.push([sequence, entry.at, json, hash])
+        latest = { sequence, hash }
+      }
+      yield* insertEntries(rows)
+      yield* setEnd([[latest.sequence, latest.hash, 1]])
+    })
+  }
 }
 
 export const makeSqlAuditLog = (database: StoreDatabase, attempt: Attempt): AuditLog["Service"] => {

@@ -8,7 +8,8 @@ import type * as SqlError from "effect/sql/SqlError"
 import { makeForget, workerName } from "./Forgetting.ts"
 import { makeListing } from "./Listing.ts"
 import { makeNotes } from "./Notes.ts"
-import { makeAuditAppend } from "./SqlAuditLog.ts"
+import { type Lent, RecentRecords } from "./RecentRecords.ts"
+import { makeAuditChain } from "./SqlAuditLog.ts"
 import type { Attempt } from "./StoreAttempt.ts"
 import type { StoreDatabase, TakenPlaces } from "./StoreDatabase.ts"
 import { makeStoreState } from "./StoreState.ts"
@@ -18,22 +19,24 @@ import { CountChanges, makeWorkerCounts } from "./WorkerCounts.ts"
 import { type KeptRecord, makeWorkerRows, type RecordChange } from "./WorkerRows.ts"
 
 export const makeSqlFleetStore = (database: StoreDatabase, attempt: Attempt): FleetStore["Service"] => {
-  const { places, transaction, transactionOn } = database
+  const { isShared, places, transaction, transactionOn } = database
   const state = makeStoreState(database)
   const workers = makeWorkerRows(database)
   const counts = makeWorkerCounts(database)
   const timelines = makeTimelines(database)
   const notes = makeNotes(database)
-  const appendAudits = makeAuditAppend(database)
+  const auditChain = makeAuditChain(database)
   const work = makeWork(database)
   const { browse, list } = makeListing(database, workers, counts)
   const forget = makeForget(database, state, workers, counts, timelines)
+  const recent = new RecentRecords()
 
   const modify = Effect.fnUntraced(function* <A>(
     { keys, partitions = [], workerIds }: ReadSet,
-    decide: (found: Found) => Decision<A>
-  ): Effect.fn.Return<A, SqlError.SqlError> {
-    const known = byId(yield* workers.find(workerIds))
+    decide: (found: Found) => Decision<A>,
+    recent: ReadonlyMap<WorkerId, KeptRecord>
+  ): Effect.fn.Return<Committed<A>, SqlError.SqlError> {
+    const known = yield* find(workerIds, recent)
     const decision = decide({
       records: new Map(Array.from(known, ([id, { record }]) => [id, record])),
       notes: yield* notes.find(keys),
@@ -41,9 +44,38 @@ export const makeSqlFleetStore = (database: StoreDatabase, attempt: Attempt): Fl
       // After the workers: of one that is not there any more, it has the generation.
       forgottenGeneration: yield* state.forgottenGeneration
     })
-    yield* commit(decision, yield* withUnread(known, workerIds, decision))
-    return decision.value
+    const changes = yield* commit(decision, yield* withUnread(known, workerIds, decision))
+    return { changes, value: decision.value }
   })
+
+  /** Those that are known, as far as possible from memory. */
+  const find = Effect.fnUntraced(function* (
+    workerIds: ReadonlyArray<WorkerId>,
+    recent: ReadonlyMap<WorkerId, KeptRecord>
+  ): Effect.fn.Return<Map<WorkerId, KeptRecord>, SqlError.SqlError> {
+    const known = byId(yield* workers.find(workerIds.filter((id) => !recent.has(id))))
+    for (const id of workerIds) {
+      const kept = recent.get(id)
+      if (kept !== undefined) known.set(id, kept)
+    }
+    return known
+  })
+
+  const modifyAlone = <A>(read: ReadSet, decide: (found: Found) => Decision<A>) =>
+    Effect.suspend(() => {
+      let lent: Lent | undefined
+      const body = Effect.suspend(() => {
+        lent = recent.lend()
+        return modify(read, decide, lent.records)
+      })
+      return Effect.map(transaction(body), ({ changes, value }) => {
+        if (lent !== undefined) recent.giveBack(lent, changes)
+        return value
+      })
+    })
+
+  const modifyShared = <A>(read: ReadSet, decide: (found: Found) => Decision<A>) =>
+    Effect.map(transactionOn(namesOf(read), modify(read, decide, nothingRecent)), ({ value }) => value)
 
   /** What is known, also of workers that are decided about without having been read. */
   const withUnread = Effect.fnUntraced(function* (
@@ -59,8 +91,10 @@ export const makeSqlFleetStore = (database: StoreDatabase, attempt: Attempt): Fl
   const commit = Effect.fnUntraced(function* (
     { audits = [], forgottenGeneration, notes: newNotes, records, segments, trims }: Decision<unknown>,
     known: ReadonlyMap<WorkerId, KeptRecord>
-  ): Effect.fn.Return<void, SqlError.SqlError> {
+  ): Effect.fn.Return<ReadonlyArray<RecordChange>, SqlError.SqlError> {
     const numbers = new CountChanges()
+    // Where nobody else appends: before anything is written, as is all that is read.
+    const auditEnd = isShared || audits.length === 0 ? undefined : yield* auditChain.end
     const added = records.filter(({ id }) => !known.has(id))
     const taken = yield* placesFor(added.length, segments.length)
     const ordinals = new Map(added.map(({ id }, index) => [id, taken.workers[index] ?? 0]))
@@ -79,7 +113,8 @@ export const makeSqlFleetStore = (database: StoreDatabase, attempt: Attempt): Fl
     yield* timelines.trim(trims, ordinals)
     yield* notes.write(newNotes)
     if (forgottenGeneration !== undefined) yield* state.forgetGeneration(forgottenGeneration)
-    yield* appendAudits(audits)
+    if (audits.length > 0) yield* auditChain.append(audits, auditEnd ?? (yield* auditChain.end))
+    return changes
   })
 
   const placesFor = (workers: number, segments: number) =>
@@ -109,7 +144,8 @@ export const makeSqlFleetStore = (database: StoreDatabase, attempt: Attempt): Fl
   })
 
   return {
-    modify: (read, decide) => attempt("write", transactionOn(namesOf(read), modify(read, decide))),
+    modify: (read, decide) =>
+      attempt("write", isShared ? modifyShared(read, decide) : modifyAlone(read, decide)),
     get: (workerIds) => attempt("read", Effect.map(workers.find(workerIds), recordsOf)),
     list: (filter, limit, after) => attempt("read", list(filter, limit, after)),
     browse: (filter, window) => attempt("read", browse(filter, window)),
@@ -122,12 +158,24 @@ export const makeSqlFleetStore = (database: StoreDatabase, attempt: Attempt): Fl
     segments: (after, limit) => attempt("read", timelines.after(after, limit)),
     overview: attempt("read", overview),
     kinds: attempt("read", counts.kinds),
-    forget: (options) => attempt("write", forget(options)),
+    forget: (options) =>
+      attempt(
+        "write",
+        Effect.onExit(forget(options), () => Effect.sync(() => recent.forget()))
+      ),
     forgetHistory: ({ limit, notesBefore, segmentsBefore }) =>
       attempt("write", transaction(forgetHistory(segmentsBefore, notesBefore, limit))),
     probe: attempt("write", transaction(state.probe))
   }
 }
+
+/** What a transaction has changed, and what its decision was worth. */
+interface Committed<A> {
+  readonly changes: ReadonlyArray<RecordChange>
+  readonly value: A
+}
+
+const nothingRecent: ReadonlyMap<WorkerId, KeptRecord> = new Map()
 
 const noPlaces: TakenPlaces = { workers: [], segment: 0 }
 
@@ -139,7 +187,7 @@ const namesOf = ({ keys, workerIds }: ReadSet): ReadonlyArray<string> => [
 
 const recordsOf = (kept: ReadonlyArray<KeptRecord>) => kept.map(({ record }) => record)
 
-const byId = (kept: ReadonlyArray<KeptRecord>): ReadonlyMap<WorkerId, KeptRecord> =>
+const byId = (kept: ReadonlyArray<KeptRecord>): Map<WorkerId, KeptRecord> =>
   new Map(kept.map((kept) => [kept.record.id, kept]))
 
 const unreadOf = (

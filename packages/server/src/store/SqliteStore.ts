@@ -122,7 +122,7 @@ const requireStore = (file: string): void => {
 }
 
 /** Whoever writes is alone, so places are counted. */
-const placesIn = (sql: SqlClient.SqlClient): Places => {
+const placesIn = (sql: NodeSqliteClient.NodeSqliteClient): Places => {
   const read = Effect.map(
     sql<{ ordinal: number; sequence: number }>`SELECT ordinal, sequence FROM muster_state`,
     ([row]) => row ?? { ordinal: 0, sequence: 0 }
@@ -130,7 +130,9 @@ const placesIn = (sql: SqlClient.SqlClient): Places => {
   return {
     take: Effect.fnUntraced(function* (workers, segments) {
       const { ordinal, sequence } = yield* read
-      yield* sql`UPDATE muster_state SET ordinal = ${ordinal + workers}, sequence = ${sequence + segments}`
+      yield* sql.runMany("UPDATE muster_state SET ordinal = ?, sequence = ?", [
+        [ordinal + workers, sequence + segments]
+      ])
       return {
         workers: Array.from({ length: workers }, (_, index) => ordinal + index + 1),
         segment: sequence
