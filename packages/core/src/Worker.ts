@@ -3,7 +3,7 @@
  * `Worker.decode`, so a `Worker` in hand is always within the bounds of {@link WorkerLimits}.
  */
 import {
-  type Context,
+  Clock,
   DateTime,
   Duration,
   Effect,
@@ -169,17 +169,19 @@ export class Worker extends Schema.Class<Worker>("@muster/core/Worker")({
    * `worker_registration_failures_total`.
    */
   static readonly decode = (input: unknown): Effect.Effect<Worker, InvalidWorker> =>
-    decodeChecked(input).pipe(
-      Effect.catchDefect(() => {
-        const issue = { path: "", rule: "plain JSON data", received: "an object that cannot be read" }
-        return Effect.fail(invalid(undefined, [issue]))
-      }),
-      Effect.tapError((error) =>
-        Effect.contextWith((context: Context.Context<never>) =>
-          Effect.sync(() => countDecodeFailure(error.workerType ?? "unknown", context))
+    Effect.withFiber((fiber) => {
+      const worker = decodeSafely(input, fiber.getRef(Clock.Clock))
+      if (worker !== undefined) return Effect.succeed(worker)
+      return decodeThoroughly(input).pipe(
+        Effect.catchDefect(() => {
+          const issue = { path: "", rule: "plain JSON data", received: "an object that cannot be read" }
+          return Effect.fail(invalid(undefined, [issue]))
+        }),
+        Effect.tapError((error) =>
+          Effect.sync(() => countDecodeFailure(error.workerType ?? "unknown", fiber.context))
         )
       )
-    )
+    })
 
   /**
    * A worker from what somebody else keeps, such as a scheduler that lists its workers; none where it is not one
@@ -221,12 +223,6 @@ const toIssues = SchemaIssue.makeFormatterStandardSchemaV1({
   leafHook: (issue) => (issue._tag === "MissingKey" ? "a value" : SchemaIssue.defaultLeafHook(issue))
 })
 
-const decodeChecked = (input: unknown): Effect.Effect<Worker, InvalidWorker> =>
-  Effect.clockWith((clock) => {
-    const worker = decodeQuickly(input, () => clock.currentTimeMillisUnsafe())
-    return worker === undefined ? decodeThoroughly(input) : Effect.succeed(worker)
-  })
-
 /** The time that {@link Timestamp} would make of a string, if it would make one. */
 const timeOf = (timestamp: string): DateTime.Utc | undefined => {
   if (!timestampPattern.test(timestamp) || !hasRealDate(timestamp)) return undefined
@@ -264,6 +260,15 @@ const decodeQuickly = (input: unknown, now: () => number): Worker | undefined =>
       provisionedAt
     })
   })
+}
+
+/** What cannot even be looked at is left to whoever says so. */
+const decodeSafely = (input: unknown, clock: Clock.Clock): Worker | undefined => {
+  try {
+    return decodeQuickly(input, () => clock.currentTimeMillisUnsafe())
+  } catch {
+    return undefined
+  }
 }
 
 const decodeStrictly = Schema.decodeUnknownSync(Worker)

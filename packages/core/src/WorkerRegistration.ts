@@ -46,6 +46,7 @@ import {
 import { SchedulerPort } from "./SchedulerPort.ts"
 import { inMillis } from "./Text.ts"
 import { Timeouts } from "./Timeouts.ts"
+import { retryLazily } from "./RetryLazily.ts"
 import type { Worker, WorkerId } from "./Worker.ts"
 import type { WorkerEvent } from "./WorkerEvent.ts"
 import { type Superseded, type TurnKind, WorkerTurns } from "./WorkerTurns.ts"
@@ -368,24 +369,6 @@ const retrySchedule = (config: RegistrationSettings, turns: WorkerTurns) =>
     // On a busy machine a wait may end later than it was meant to.
     Schedule.while(({ input }) => leavesTime(input.call, Duration.zero, config))
   )
-
-/**
- * `Effect.retry` that is set up by the first failure. Nearly every first attempt succeeds, and setting up a schedule
- * that is then never asked took a fifth of the whole registration.
- */
-const retryLazily = <A, E, Output, E2>(
-  attempt: Effect.Effect<A, E>,
-  schedule: Schedule.Schedule<Output, E, E2>
-): Effect.Effect<A, E | E2> =>
-  Effect.catch(attempt, (failure) => {
-    let next: Effect.Effect<A, E> = Effect.fail(failure)
-    const failureThenAttempts = Effect.suspend(() => {
-      const current = next
-      next = attempt
-      return current
-    })
-    return Effect.retry(failureThenAttempts, schedule)
-  })
 
 /** A `retryAfter` that never ends is nonsense, not an order to wait for ever. */
 const retryAfter = (error: SchedulerError): Duration.Duration => {

@@ -98,9 +98,15 @@ export class Draft {
   put(record: WorkerRecord, items: ReadonlyArray<TimelineItem> = []): WorkerRecord {
     const { id } = record
     const current = this.record(id)
-    const after = { ...record, ...this.stamps(record, current), told: record.told + items.length }
+    const isOpen = isUnfinished(record)
+    const after: WorkerRecord = {
+      ...record,
+      unfinishedSince: isOpen ? (current?.unfinishedSince ?? this.now) : undefined,
+      repairs: isOpen || record.phase === "failed" ? record.repairs : undefined,
+      told: record.told + items.length
+    }
     if (current !== undefined && isUnfinished(current)) this.unfinished--
-    if (isUnfinished(after)) this.unfinished++
+    if (isOpen) this.unfinished++
     const changed = this.changes.get(id)
     this.changes.set(id, { before: changed === undefined ? current : changed.before, after })
     if (items.length > 0) {
@@ -109,15 +115,6 @@ export class Draft {
       else told.push(...items)
     }
     return after
-  }
-
-  /** What follows from whether there is something to be done. */
-  private stamps(record: WorkerRecord, current: WorkerRecord | undefined) {
-    const isOpen = isUnfinished(record)
-    return {
-      unfinishedSince: isOpen ? (current?.unfinishedSince ?? this.now) : undefined,
-      repairs: isOpen || record.phase === "failed" ? record.repairs : undefined
-    }
   }
 
   /** Writes down what the actor of this step did, or was refused; nothing where there is none. */

@@ -68,8 +68,12 @@ export const provision = (draft: Draft, options: Provision): Change => {
   }
   if (known === undefined) {
     if (draft.isFull) return full
-    const record = { ...blank(worker.id, "registered", draft.now), ...said }
-    return change(draft, { ...record, stored: StoredWorker.of(worker) }, "registered", provisionedAt(place))
+    const record = {
+      ...blank(worker.id, "registered", draft.now),
+      ...said,
+      stored: StoredWorker.of(worker)
+    }
+    return change(draft, record, "registered", provisionedAt(place))
   }
   if (isOutdated(known, place)) return { _tag: "Outdated", record: known }
   const isSame =
@@ -215,23 +219,27 @@ export const underWay = (
 export const converged = (draft: Draft, known: WorkerRecord, report: CallReport, found: boolean): void => {
   const { checkAfter } = draft.rules
   const losses = found ? known.losses + 1 : known.losses
+  const isWanted = known.desired === "registered"
+  const wasCalled = known.task === "call" || found
+  const isChecked = isWanted && checkAfter !== undefined && wasCalled && losses < maximumLosses
+  const isSeenAgain = known.task === "check" && !found
+  // One literal, as this is done for each worker: spread out of parts it took four times the memory.
   const record: WorkerRecord = {
-    ...counted(known, report),
-    ...nothingToDo,
+    ...known,
+    attempts: known.generation === report.generation ? report.attempts : known.attempts,
+    task: isChecked ? "check" : undefined,
+    dueAt: isChecked ? draft.now + checkAfter : undefined,
+    nextAttemptAt: undefined,
+    notBefore: undefined,
+    trace: undefined,
     failures: 0,
     failingSince: undefined,
     lastError: undefined,
-    losses
+    losses,
+    registeredAt: isWanted && !isSeenAgain ? draft.now : known.registeredAt
   }
-  if (known.desired === "unregistered") {
-    toPhase(draft, record, "terminated", report.items)
-    return
-  }
-  const wasCalled = known.task === "call" || found
-  const isChecked = checkAfter !== undefined && wasCalled && losses < maximumLosses
-  const task = isChecked ? ({ task: "check", dueAt: draft.now + checkAfter } as const) : nothingToDo
-  const registeredAt = known.task === "check" && !found ? known.registeredAt : draft.now
-  toPhase(draft, { ...record, ...task, registeredAt }, known.saidReady ? "ready" : "registered", report.items)
+  const phase = isWanted ? (known.saidReady ? "ready" : "registered") : "terminated"
+  toPhase(draft, record, phase, report.items)
 }
 
 /** No further call is made until something about the worker changes. */

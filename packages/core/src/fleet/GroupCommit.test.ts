@@ -101,7 +101,7 @@ describe("GroupCommit", () => {
     })
   )
 
-  it.effect("no transaction is larger than 64 workers, except for a single change of more", () =>
+  it.effect("no transaction is larger than 256 workers, except for a single change of more", () =>
     Effect.gen(function* () {
       const { commit, sizes, store } = yield* setUp
       store.answer = slow
@@ -119,7 +119,32 @@ describe("GroupCommit", () => {
         })
       )
       yield* Effect.repeat(TestClock.adjust("1 second"), { times: 20 })
-      assert.deepStrictEqual(sizes(), [1, ...Array.from({ length: 9 }, () => 64), 24, 300])
+      assert.deepStrictEqual(sizes(), [1, 256, 256, 88, 300])
+    })
+  )
+
+  it.effect("lets others have a turn while it tells many that theirs is done", () =>
+    Effect.gen(function* () {
+      const { commit, sizes, store } = yield* setUp
+      store.answer = slow
+      yield* Effect.forkChild(commit(drop(0)))
+      yield* settle
+      let done = 0
+      const numbers = Array.from({ length: 200 }, (_, index) => index + 1)
+      const one = (number: number) => Effect.map(commit(drop(number)), () => void done++)
+      yield* Effect.forkChild(Effect.forEach(numbers, one, { concurrency: "unbounded" }))
+      const seen: Array<number> = []
+      const watch = Effect.andThen(
+        Effect.yieldNow,
+        Effect.sync(() => seen.push(done))
+      )
+      yield* Effect.forkChild(Effect.repeat(watch, { until: () => done === numbers.length }))
+      yield* TestClock.adjust("1 second")
+      yield* TestClock.adjust("1 second")
+      assert.deepStrictEqual(sizes(), [1, 200])
+      const portions = seen.map((count, index) => count - (seen[index - 1] ?? 0))
+      assert.strictEqual(seen.at(-1), 200)
+      assert.isAtMost(Math.max(...portions), 64)
     })
   )
 

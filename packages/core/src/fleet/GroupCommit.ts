@@ -54,9 +54,12 @@ interface Waiting {
   readonly end: (exit: Exit.Exit<void, StoreUnavailable>) => void
 }
 
-// A transaction of more costs hardly less for each change; and all that wait for one go on in the same moment, in which
-// nothing else is answered: 256 made the slowest one in a hundred of other answers three times as late.
-const largestGroup = 64
+// With a file each transaction costs a flush of the disk and some pages, however few workers are in it: 256 at a time are
+// done half as fast again as 64. A transaction of more costs hardly less for each.
+const largestGroup = 256
+
+// Those who have waited go on in the same moment, in which nothing else is answered.
+const atOnce = 64
 
 const closed = new StoreUnavailable({ message: "the fleet is closed" })
 
@@ -105,10 +108,9 @@ export const makeGroupCommit = Effect.fnUntraced(function* (
 
   const commitGroup = Effect.suspend(() => {
     const group = takeGroup()
-    return Effect.map(Effect.exit(turn.withPermit(transact(group))), (exit) => {
-      for (const command of group) command.end(exit)
-      options.onEnd(exit)
-    })
+    return Effect.flatMap(Effect.exit(turn.withPermit(transact(group))), (exit) =>
+      Effect.map(endAll(group, exit), () => options.onEnd(exit))
+    )
   })
 
   const next = Effect.andThen(work.await, Effect.uninterruptible(commitGroup))
@@ -164,6 +166,18 @@ export const makeGroupCommit = Effect.fnUntraced(function* (
 
   return { commit, between }
 })
+
+/** Tells some, and others get a turn before the next are told. */
+const endAll = (
+  group: ReadonlyArray<Waiting>,
+  exit: Exit.Exit<void, StoreUnavailable>
+): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    for (const command of group.slice(0, atOnce)) command.end(exit)
+    return group.length <= atOnce
+      ? Effect.void
+      : Effect.andThen(Effect.yieldNow, endAll(group.slice(atOnce), exit))
+  })
 
 const unique = <A>(lists: ReadonlyArray<ReadonlyArray<A>>): ReadonlyArray<A> =>
   Array.from(new Set(lists.flat()))

@@ -9,6 +9,7 @@
  */
 import { Cause, Clock, Duration, Effect, Exit, Fiber, Latch, Random, Schedule, type Scope } from "effect"
 import type { RegistrationError } from "../RegistrationError.ts"
+import { retryLazily } from "../RetryLazily.ts"
 import type { SchedulerPort } from "../SchedulerPort.ts"
 import { WorkerReady } from "../WorkerEvent.ts"
 import type { WorkerId } from "../WorkerId.ts"
@@ -125,31 +126,37 @@ export const makeReconciler = Effect.fnUntraced(function* (
       : Effect.map(registration.notify(new WorkerReady({ workerId: record.id })), wasLost)
   }
 
-  const settle = Effect.fnUntraced(function* (flight: Flight, exit: Exit.Exit<boolean, RegistrationError>) {
-    // First, so that nothing more of it is shown after what is awaited here.
-    flight.isSettling = true
-    settling++
-    dispatchSoon()
-    if (flight.isShowing) yield* shown.await
-    const spread = yield* Random.next
-    const { report } = flight
-    const outcome = Exit.isSuccess(exit)
-      ? ({ wasLost: exit.value } as const)
-      : registrationFailure(exit, clock.currentTimeMillisUnsafe())
-    outages.note("failure" in outcome ? outcome.failure : undefined)
-    const command = {
-      workerIds: [flight.record.id],
-      readsEpochs: share.isShared,
-      apply: (draft: Draft) => {
-        if (draft.isInEpoch(flight.record.id, flight.epoch))
-          conclude(draft, flight, report, outcome, spread, options)
-      },
-      onCommitted: () => {
-        flight.isOver = true
+  const settle = (flight: Flight, exit: Exit.Exit<boolean, RegistrationError>): Effect.Effect<void> =>
+    Effect.suspend(() => {
+      // First, so that nothing more of it is shown after what is awaited here.
+      flight.isSettling = true
+      settling++
+      dispatchSoon()
+      const told = Effect.suspend(() => tell(flight, exit))
+      return flight.isShowing ? Effect.andThen(shown.await, told) : told
+    })
+
+  /** Tells the store how the calls have ended. */
+  const tell = (flight: Flight, exit: Exit.Exit<boolean, RegistrationError>): Effect.Effect<void> =>
+    Effect.flatMap(Random.next, (spread) => {
+      const { report } = flight
+      const outcome = Exit.isSuccess(exit)
+        ? ({ wasLost: exit.value } as const)
+        : registrationFailure(exit, clock.currentTimeMillisUnsafe())
+      outages.note("failure" in outcome ? outcome.failure : undefined)
+      const { epoch, record } = flight
+      const command = {
+        workerIds: [record.id],
+        readsEpochs: share.isShared,
+        apply: (draft: Draft) => {
+          if (draft.isInEpoch(record.id, epoch)) conclude(draft, flight, report, outcome, spread, options)
+        },
+        onCommitted: () => {
+          flight.isOver = true
+        }
       }
-    }
-    yield* persistently(groupCommit.commit(command))
-  })
+      return persistently(groupCommit.commit(command))
+    })
 
   const land = (flight: Flight) => {
     const { id } = flight.record
@@ -480,7 +487,7 @@ const wait = (
 
 /** Until the store can be reached again: what has happened is not forgotten meanwhile. */
 const persistently = <A>(effect: Effect.Effect<A, StoreUnavailable>): Effect.Effect<A> =>
-  Effect.orDie(Effect.retry(effect, storeRetries))
+  Effect.orDie(retryLazily(effect, storeRetries))
 
 /** The spans of a call are linked to where the change was asked for: that was another trace, and may be long over. */
 const linked = <A, E>(trace: TraceOrigin | undefined, effect: Effect.Effect<A, E>): Effect.Effect<A, E> => {

@@ -114,7 +114,8 @@ class Batch {
         readonly input: WorkerInput
         readonly once: Once | undefined
       }> = []
-      for (const member of members) {
+      for (const [position, member] of members.entries()) {
+        if (position > 0 && position % HttpLimits.itemsDecoded === 0) yield* Effect.yieldNow
         const input = yield* Effect.result(this.decode(member))
         if (Result.isFailure(input)) results.set(member, refused(member, input.failure))
         else left.push({ member, ...input.success })

@@ -21,8 +21,10 @@ export const HttpLimits = {
   handshakeSeconds: 10,
   /** Longest `Prefer: wait`, in seconds; a longer one is cut to it. */
   waitSeconds: 60,
-  /** Members of a batch that are taken in at the same time. */
-  itemsAtOnce: 64,
+  /** Members of a batch that are taken in at the same time: as many as the fleet commits together. */
+  itemsAtOnce: 256,
+  /** Members of a batch that are decoded before other requests get a turn. */
+  itemsDecoded: 64,
   /** Members of a batch that wait for their outcome at the same time. */
   waitingItems: 256,
   /** Items on one page of a listing, unless asked for otherwise. */

@@ -24,21 +24,21 @@ export interface WorkerInput {
 export const isWorkerId = Schema.is(WorkerId)
 
 /** A worker from parsed JSON, with what is said beside it of how it shall be treated. */
-export const decodeWorker = Effect.fnUntraced(function* (
-  input: unknown
-): Effect.fn.Return<WorkerInput, InvalidWorkerProblem> {
+export const decodeWorker = (input: unknown): Effect.Effect<WorkerInput, InvalidWorkerProblem> => {
   const priority = priorityOf(input)
   const leaseTtl = leaseTtlOf(input)
-  const errors = [
+  const wrong = (): ReadonlyArray<ProblemError> => [
     ...(priority === invalid ? [{ path: "priority", message: priorityRule }] : []),
     ...(leaseTtl === invalid ? [{ path: "leaseTtl", message: leaseTtlRule }] : [])
   ]
-  const worker = yield* Effect.mapError(Worker.decode(input), (error) => invalidWorker(error, errors))
-  if (priority === invalid || leaseTtl === invalid) {
-    return yield* new InvalidWorkerProblem({ workerId: worker.id, errors })
-  }
-  return { worker, saidWhenProvisioned: saysWhenProvisioned(input), priority, leaseTtl }
-})
+  return Effect.matchEffect(Worker.decode(input), {
+    onSuccess: (worker) =>
+      priority === invalid || leaseTtl === invalid
+        ? Effect.fail(new InvalidWorkerProblem({ workerId: worker.id, errors: wrong() }))
+        : Effect.succeed({ worker, saidWhenProvisioned: saysWhenProvisioned(input), priority, leaseTtl }),
+    onFailure: (error) => Effect.fail(invalidWorker(error, wrong()))
+  })
+}
 
 const invalid = Symbol("invalid")
 

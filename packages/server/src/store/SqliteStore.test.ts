@@ -34,6 +34,16 @@ const put = (store: FleetStore["Service"], ...records: ReadonlyArray<WorkerRecor
     value: undefined
   }))
 
+/** What a transaction that reads this worker finds, if it finds it. */
+const attemptsOf = (store: FleetStore["Service"], id: string) =>
+  store.modify({ workerIds: [WorkerId.make(id)], keys: [] }, ({ records }) => ({
+    records: [],
+    segments: [],
+    trims: [],
+    notes: [],
+    value: Array.from(records.values(), ({ attempts }) => attempts)
+  }))
+
 /** Why the file at a path cannot be opened. */
 const refusal = (path: string) =>
   Effect.map(Effect.flip(Effect.scoped(openSqliteStore(path))), ({ message }) => message)
@@ -277,6 +287,22 @@ describe("SqliteStore", () => {
           yield* put(store, ...many)
           assert.strictEqual((yield* store.list({}, 1, 0)).total, 51)
         })
+    )
+
+    inDirectory("goes by what is in the file, not by what it failed to write", (directory) =>
+      Effect.gen(function* () {
+        const { sql, store } = yield* openSqliteStore(`${directory}/fleet.db`)
+        const unfinished = (attempts: number) => workerRecord("a", { task: "call", dueAt: 1, attempts })
+        const found = Effect.map(attemptsOf(store, "a"), ([attempts]) => attempts)
+        yield* put(store, unfinished(1))
+        assert.strictEqual(yield* found, 1)
+        yield* sql`CREATE TRIGGER refuse BEFORE UPDATE ON muster_worker
+          WHEN NEW.rest LIKE '%"attempts":2%' BEGIN SELECT RAISE(ABORT, 'refused'); END`
+        yield* Effect.flip(put(store, unfinished(2)))
+        assert.strictEqual(yield* found, 1)
+        yield* put(store, unfinished(3))
+        assert.strictEqual(yield* found, 3)
+      })
     )
 
     inDirectory("says so when somebody else holds a lock, and goes on when it is gone", (directory) =>
