@@ -26,7 +26,9 @@ export class Muster implements AsyncDisposable {
   static async start(store: string, { args = [], env = {} }: MusterOptions = {}): Promise<Muster> {
     const port = await freePort()
     const startedAt = performance.now()
-    const program = Program.run(process.execPath, [bin, "serve", "--port", String(port), ...args], {
+    // As `pnpm start`, the image and the unit run it.
+    const flags = ["--max-semi-space-size=8"]
+    const program = Program.run(process.execPath, [...flags, bin, "serve", "--port", String(port), ...args], {
       ...env,
       MUSTER_LOG_LEVEL: "none",
       MUSTER_STORE: store

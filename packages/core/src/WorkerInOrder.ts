@@ -76,7 +76,10 @@ const isRecord = (input: unknown, maximum: number, isValue: (value: unknown) => 
 }
 
 /** As it comes from JSON: what inherits something is left to the schema. */
-const isPlain = (input: unknown): input is Readonly<Record<string, unknown>> =>
-  typeof input === "object" && input !== null && Object.getPrototypeOf(input) === Object.prototype
+const isPlain = (input: unknown): input is Readonly<Record<string, unknown>> => {
+  if (typeof input !== "object" || input === null) return false
+  const prototype: unknown = Object.getPrototypeOf(input)
+  return prototype === Object.prototype || prototype === null
+}
 
 const isAbsent = (input: object, key: string): boolean => !(key in input)
