@@ -12,7 +12,7 @@ const mostRecords = 4096
 const largestWorker = 4096
 
 /** What a transaction goes by, and hands back when it has committed. */
-export interface Lent {
+interface Lent {
   readonly records: Map<WorkerId, KeptRecord>
   readonly number: number
 }

@@ -8,7 +8,7 @@ import type * as SqlError from "effect/sql/SqlError"
 import { makeForget, workerName } from "./Forgetting.ts"
 import { makeListing } from "./Listing.ts"
 import { makeNotes } from "./Notes.ts"
-import { type Lent, RecentRecords } from "./RecentRecords.ts"
+import { RecentRecords } from "./RecentRecords.ts"
 import { makeAuditChain } from "./SqlAuditLog.ts"
 import type { Attempt } from "./StoreAttempt.ts"
 import type { StoreDatabase, TakenPlaces } from "./StoreDatabase.ts"
@@ -61,18 +61,16 @@ export const makeSqlFleetStore = (database: StoreDatabase, attempt: Attempt): Fl
     return known
   })
 
-  const modifyAlone = <A>(read: ReadSet, decide: (found: Found) => Decision<A>) =>
-    Effect.suspend(() => {
-      let lent: Lent | undefined
-      const body = Effect.suspend(() => {
-        lent = recent.lend()
-        return modify(read, decide, lent.records)
-      })
-      return Effect.map(transaction(body), ({ changes, value }) => {
-        if (lent !== undefined) recent.giveBack(lent, changes)
-        return value
-      })
+  const modifyAlone = <A>(read: ReadSet, decide: (found: Found) => Decision<A>) => {
+    const body = Effect.suspend(() => {
+      const lent = recent.lend()
+      return Effect.map(modify(read, decide, lent.records), (committed) => ({ ...committed, lent }))
     })
+    return Effect.map(transaction(body), ({ changes, lent, value }) => {
+      recent.giveBack(lent, changes)
+      return value
+    })
+  }
 
   const modifyShared = <A>(read: ReadSet, decide: (found: Found) => Decision<A>) =>
     Effect.map(transactionOn(namesOf(read), modify(read, decide, nothingRecent)), ({ value }) => value)
