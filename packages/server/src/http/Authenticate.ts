@@ -74,8 +74,11 @@ export const AuthenticationLive = Layer.effect(
           )
           return yield* forbidden(`This needs more than the role ${actor.role}.`)
         }
-        const services = Context.make(Caller, caller).pipe(Context.add(CurrentActor, actor))
-        return yield* Effect.provideContext(Effect.flatMap(handler, withContext), services)
+        // Not `provideContext`, which makes a copy of the whole context for each request.
+        return yield* Effect.flatMap(handler, withContext).pipe(
+          Effect.provideService(Caller, caller),
+          Effect.provideService(CurrentActor, actor)
+        )
       })
     )
   })

@@ -18,8 +18,7 @@ import { RequestProblems } from "./Api.ts"
 import { ClientAddress, clientAddress, TrustedProxies } from "./ClientAddress.ts"
 import { HttpLimits } from "./HttpLimits.ts"
 import { invalidRequest } from "./InvalidInput.ts"
-import { clientNetwork, isOneClient } from "./NetworkAddress.ts"
-import { atMost, atMostEach } from "./OpenRequests.ts"
+import { OpenRequests } from "./OpenRequests.ts"
 import {
   ContentTooLarge,
   InternalError,
@@ -46,15 +45,18 @@ type Request = HttpServerRequest.HttpServerRequest
 const AllErrors = HttpRouter.middleware(
   Effect.gen(function* () {
     const lifecycle = yield* Lifecycle
-    const limits = yield* Limits
+    const { clientConnections, requests } = yield* Limits
     const proxies = yield* TrustedProxies
-    const counted = atMost(limits.requests, 1, "requests are open already")
-    const countedForOne = atMostEach(limits.clientConnections, 1, "requests of this client are open already")
+    const open = new OpenRequests({
+      most: requests,
+      mostOfOne: clientConnections,
+      retryAfter: 1,
+      what: "requests are open already",
+      whatOfOne: "requests of this client are open already"
+    })
     // Whoever watches the service is answered however busy it is: what is killed for that starts all over again.
-    const admitted = (request: Request, address: string) => {
-      if (isWatching(request.url)) return Effect.void
-      return isOneClient(address) ? Effect.andThen(countedForOne(clientNetwork(address)), counted) : counted
-    }
+    const admitted = (request: Request, address: string) =>
+      isWatching(request.url) ? Effect.void : open.admit(address)
     return (handler) =>
       Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) => {
         if (isGone(request)) return Effect.interrupt

@@ -13,8 +13,7 @@ import { ClientAddress } from "./ClientAddress.ts"
 import { credentialOf } from "./Credentials.ts"
 import { storeUnavailable } from "./FleetProblems.ts"
 import { HttpLimits } from "./HttpLimits.ts"
-import { clientNetwork, isOneClient } from "./NetworkAddress.ts"
-import { atMost, atMostEach } from "./OpenRequests.ts"
+import { OpenRequests } from "./OpenRequests.ts"
 import { PhaseEventView, toPhaseEventView } from "./Schemas.ts"
 
 /** The handler, with the count of those who follow. */
@@ -22,12 +21,13 @@ export const makeFollow = Effect.gen(function* () {
   const fleet = yield* Fleet
   const access = yield* Access
   const lifecycle = yield* Lifecycle
-  const counted = atMost(HttpLimits.followers, 10, "clients follow the events already")
-  const countedForOne = atMostEach(
-    HttpLimits.followersPerClient,
-    10,
-    "streams are followed by this client already"
-  )
+  const followers = new OpenRequests({
+    most: HttpLimits.followers,
+    mostOfOne: HttpLimits.followersPerClient,
+    retryAfter: 10,
+    what: "clients follow the events already",
+    whatOfOne: "streams are followed by this client already"
+  })
 
   /** Whoever is not to see it any more does not go on seeing it: a stream lasts for days. */
   const unwelcome = (request: HttpServerRequest.HttpServerRequest) =>
@@ -51,9 +51,7 @@ export const makeFollow = Effect.gen(function* () {
     request: HttpServerRequest.HttpServerRequest,
     lastEventId: string | undefined
   ) {
-    const address = yield* ClientAddress
-    if (isOneClient(address)) yield* countedForOne(clientNetwork(address))
-    yield* counted
+    yield* followers.admit(yield* ClientAddress)
     const latest = yield* Effect.mapError(fleet.latestEvent, storeUnavailable)
     const after = startingPoint(lastEventId, latest)
     return HttpServerResponse.stream(
