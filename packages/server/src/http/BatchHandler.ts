@@ -14,7 +14,7 @@ import { contentTooLarge, ItemProblem, MalformedJson } from "./Problems.ts"
 import { parseJson, readJson, requireMediaType } from "./RequestBody.ts"
 import { onceOf } from "./RequestKeys.ts"
 import { type BatchResult, toAccepted } from "./Schemas.ts"
-import { decodeWorker, intake, isRegistered, type WorkerInput } from "./WorkerInput.ts"
+import { decodeWorker, intake, type IntakeOptions, isRegistered, type WorkerInput } from "./WorkerInput.ts"
 
 /** How the members of a batch are taken in. */
 export interface BatchOptions {
@@ -151,8 +151,8 @@ class Batch {
   private takeInAndWait(member: Member, isPatient: boolean): Effect.Effect<BatchResult> {
     const { priority, wait } = this.options
     const { fleet } = this
-    const patiently: typeof intake = (input, options) =>
-      intake(input, options).pipe(
+    const patiently = (input: WorkerInput, options: IntakeOptions): ReturnType<typeof intake> =>
+      intake(fleet, input, options).pipe(
         Effect.catchIf(
           (problem) => isPatient && problem._tag === "Overloaded",
           () => Effect.andThen(fleet.room, patiently(input, options))
@@ -160,7 +160,6 @@ class Batch {
       )
     return this.decode(member).pipe(
       Effect.flatMap(({ input, once }) => patiently(input, { wait, priority, once })),
-      Effect.provideService(Fleet, fleet),
       Effect.match({
         onSuccess: (accepted) => taken(member, isRegistered(accepted) ? 200 : 202, accepted),
         onFailure: (problem) => refused(member, problem)

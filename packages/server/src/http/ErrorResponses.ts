@@ -3,13 +3,7 @@
  * own fault is logged with all that is known, and told to the client without.
  */
 import { Cause, Effect, Layer, type Types } from "effect"
-import {
-  HttpRouter,
-  HttpServerError,
-  HttpServerRequest,
-  HttpServerRespondable,
-  HttpServerResponse
-} from "effect/http"
+import { HttpRouter, HttpServerError, HttpServerRequest, HttpServerResponse } from "effect/http"
 import { HttpApiMiddleware } from "effect/http-api"
 import { IncomingMessage } from "node:http"
 import { Lifecycle } from "../Lifecycle.ts"
@@ -28,6 +22,7 @@ import {
   Overloaded,
   TooManyRequests
 } from "./Problems.ts"
+import { problemResponse } from "./ProblemResponse.ts"
 import { problemDocument, problemHeaders, type RefusedRequest } from "./RefusedRequest.ts"
 import { wrongShape } from "./RequestShape.ts"
 import { isWatching, pathOf } from "./RequestPath.ts"
@@ -87,16 +82,13 @@ const respond = (request: Request, cause: Cause.Cause<unknown>): Effect.Effect<R
   if (Cause.hasInterruptsOnly(cause))
     return Effect.failCause(Cause.fromReasons(cause.reasons.filter(Cause.isInterruptReason)))
   const error = Cause.squash(cause)
-  if (error instanceof Overloaded || error instanceof TooManyRequests) {
-    const retryAfter = String(error.retryAfter)
-    return Effect.map(render(error), HttpServerResponse.setHeader("retry-after", retryAfter))
-  }
+  if (error instanceof Overloaded || error instanceof TooManyRequests) return problemResponse(error)
   if (HttpServerError.isHttpServerError(error)) {
     switch (error.reason._tag) {
       case "RouteNotFound":
         return noRoute(request)
       case "RequestParseError":
-        return render(
+        return problemResponse(
           error.reason.reason === "BodyTooLarge"
             ? new ContentTooLarge({ maximum: HttpLimits.itemBytes, unit: "bytes" })
             : new InvalidRequest({ errors: [{ path: "", message: "expected a request that can be read" }] })
@@ -107,7 +99,7 @@ const respond = (request: Request, cause: Cause.Cause<unknown>): Effect.Effect<R
     Effect.logError("Request failed", cause).pipe(
       Effect.annotateLogs({ method: request.method, path: pathOf(request.url) })
     ),
-    render(new InternalError({ detail: "The log of the service says why." }))
+    problemResponse(new InternalError({ detail: "The log of the service says why." }))
   )
 }
 
@@ -123,16 +115,13 @@ const noRoute = (request: Request): Effect.Effect<Response> => {
     )
   }
   if (allowed.length === 0 || allowed.includes(request.method)) {
-    return render(new NotFound({ detail: "See /docs for what there is." }))
+    return problemResponse(new NotFound({ detail: "See /docs for what there is." }))
   }
   return Effect.map(
-    render(new MethodNotAllowed({ allowed, detail: `This address has ${allow}.` })),
+    problemResponse(new MethodNotAllowed({ allowed, detail: `This address has ${allow}.` })),
     HttpServerResponse.setHeader("allow", allow)
   )
 }
-
-const render = (problem: HttpServerRespondable.Respondable): Effect.Effect<Response> =>
-  Effect.orDie(HttpServerRespondable.toResponse(problem))
 
 /** All of it, for every route. */
 export const ErrorResponses = Layer.mergeAll(RequestProblemsLive, AllErrors)

@@ -31,6 +31,7 @@ import type { InvalidTlsFiles, TlsFiles } from "../tls/TlsFiles.ts"
 import { isLoopback } from "./NetworkAddress.ts"
 import { OverviewHandlers } from "./OverviewHandlers.ts"
 import { RateLimiterLive, RateLimits } from "./RateLimits.ts"
+import { RegisterWorkerShortCut } from "./RegisterWorker.ts"
 import { SchedulerHandlers } from "./SchedulerHandlers.ts"
 import { SystemHandlers } from "./SystemHandlers.ts"
 import { WorkersHandlers } from "./WorkersHandlers.ts"
@@ -49,6 +50,7 @@ export const Routes = HttpApiBuilder.layer(Api).pipe(
   ]),
   Layer.merge(Documentation),
   Layer.merge(Console),
+  Layer.merge(RegisterWorkerShortCut),
   // The first is the outermost.
   Layer.provide([RateLimits.pipe(Layer.provide(RateLimiterLive)), AuthenticationLive]),
   Layer.provide([ErrorResponses, CallerTrace]),

@@ -235,13 +235,16 @@ export const SchedulerUnavailableResponse = SchedulerUnavailableProblem.pipe(
   )
 )
 
+/** What kind of credential it has to be (RFC 6750, section 3). */
+export const bearerChallenge = 'Bearer realm="muster"'
+
 /** Says in a header what kind of credential it has to be. */
 export const UnauthenticatedResponse = Unauthenticated.pipe(
   HttpApiSchema.encodeToWithHeaders(
     { body: Unauthenticated, headers: { "www-authenticate": Schema.String } },
     {
       decode: ({ body }) => body,
-      encode: (body) => ({ body, headers: { "www-authenticate": 'Bearer realm="muster"' } })
+      encode: (body) => ({ body, headers: { "www-authenticate": bearerChallenge } })
     }
   )
 )

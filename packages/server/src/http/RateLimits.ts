@@ -4,13 +4,14 @@
  * stream is slowed down.
  */
 import { Context, Duration, Effect, Layer } from "effect"
-import { HttpRouter, HttpServerRequest, HttpServerRespondable, HttpServerResponse } from "effect/http"
+import { HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
 import { RateLimiter } from "effect/persistence"
 import { Limits, type RateLimit } from "../LimitSettings.ts"
 import { boundedBuckets } from "./BoundedBuckets.ts"
 import { ClientAddress } from "./ClientAddress.ts"
 import { HttpLimits } from "./HttpLimits.ts"
 import { clientNetwork, isOneClient } from "./NetworkAddress.ts"
+import { problemResponse } from "./ProblemResponse.ts"
 import { TooManyRequests } from "./Problems.ts"
 import { isWatching } from "./RequestPath.ts"
 
@@ -43,11 +44,7 @@ export const RateLimits = HttpRouter.middleware(
           Effect.andThen(Effect.provideService(handler, Quota, account)),
           Effect.catchIf(
             (error) => error instanceof TooManyRequests,
-            (problem) =>
-              HttpServerRespondable.toResponse(problem).pipe(
-                Effect.orDie,
-                Effect.map(HttpServerResponse.setHeader("retry-after", `${problem.retryAfter}`))
-              )
+            (problem) => problemResponse(problem)
           ),
           Effect.map((response) => HttpServerResponse.setHeaders(response, account.headers()))
         )

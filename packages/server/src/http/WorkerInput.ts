@@ -4,7 +4,7 @@
  */
 import { describeIssue, type InvalidWorker, Worker, WorkerId } from "@muster/core"
 import { Duration, Effect, Option, Predicate, Schema } from "effect"
-import { type Accepted, Fleet, type Once, Priority, type WorkerRecord } from "@muster/core/fleet"
+import { type Accepted, type Fleet, type Once, Priority, type WorkerRecord } from "@muster/core/fleet"
 import { type FleetProblem, notAccepted } from "./FleetProblems.ts"
 import {
   InvalidWorkerProblem,
@@ -98,10 +98,10 @@ export interface IntakeOptions {
  * worker's state at the end of the wait, or the problem that it met for good.
  */
 export const intake = Effect.fnUntraced(function* (
+  fleet: Fleet["Service"],
   { worker, ...said }: WorkerInput,
   { once, priority, wait }: IntakeOptions
-): Effect.fn.Return<Accepted, FleetProblem | OutcomeProblem, Fleet> {
-  const fleet = yield* Fleet
+): Effect.fn.Return<Accepted, FleetProblem | OutcomeProblem> {
   const accepted = yield* fleet
     .want(worker, { ...said, priority: said.priority ?? priority, once })
     .pipe(Effect.mapError(notAccepted))

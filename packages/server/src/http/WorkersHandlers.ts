@@ -3,21 +3,19 @@
  */
 import type { WorkerId } from "@muster/core"
 import { Effect, Option } from "effect"
-import { HttpServerResponse } from "effect/http"
 import { HttpApiBuilder } from "effect/http-api"
-import { type Accepted, Fleet, type StoreUnavailable, type UnknownWorker } from "@muster/core/fleet"
+import { Fleet, type StoreUnavailable, type UnknownWorker } from "@muster/core/fleet"
 import { Caller, covers } from "../access/Caller.ts"
 import { isRestricted } from "../access/Identity.ts"
 import { Api } from "./Api.ts"
 import { receiveBatch } from "./BatchHandler.ts"
-import { HttpLimits } from "./HttpLimits.ts"
 import { preferredWait } from "./Preferences.ts"
 import { notChanged, notTold, storeUnavailable, unknownWorker, withoutKey } from "./FleetProblems.ts"
 import type { UnknownWorkerProblem } from "./Problems.ts"
 import { onceOf } from "./RequestKeys.ts"
-import { readJson, requireMediaType } from "./RequestBody.ts"
+import { registerWorker } from "./RegisterWorker.ts"
 import { toAccepted, toLeaseView, toTimelineView, toWorkerView } from "./Schemas.ts"
-import { decodeWorker, intake, isRegistered, isWorkerId } from "./WorkerInput.ts"
+import { isWorkerId } from "./WorkerInput.ts"
 import { listWorkers } from "./WorkerListing.ts"
 
 export const WorkersHandlers = HttpApiBuilder.group(
@@ -36,19 +34,7 @@ export const WorkersHandlers = HttpApiBuilder.group(
     })
 
     return handlers
-      .handleRaw(
-        "registerWorker",
-        Effect.fnUntraced(
-          function* ({ headers, request }) {
-            yield* requireMediaType(request, ["application/json"])
-            const input = yield* decodeWorker(yield* readJson(request, HttpLimits.itemBytes))
-            const wait = preferredWait(headers.prefer)
-            const once = onceOf(yield* Caller, headers["idempotency-key"], "worker", input)
-            return accepted(yield* intake(input, { wait, priority: headers["muster-priority"], once }), wait)
-          },
-          Effect.provideService(Fleet, fleet)
-        )
-      )
+      .handleRaw("registerWorker", ({ headers, request }) => registerWorker(fleet, request, headers))
       .handleRaw("registerBatch", ({ headers, request }) =>
         Effect.flatMap(Caller, (caller) =>
           receiveBatch(request, {
@@ -117,16 +103,6 @@ export const WorkersHandlers = HttpApiBuilder.group(
       )
   })
 )
-
-/** 200 where the wait has shown that the scheduler has the worker, 202 otherwise. */
-const accepted = (status: Accepted, wait: number | undefined) =>
-  HttpServerResponse.jsonUnsafe(toAccepted(status), {
-    status: wait !== undefined && isRegistered(status) ? 200 : 202,
-    headers: {
-      location: `/v1/workers/${encodeURIComponent(status.id)}`,
-      ...(wait === undefined ? undefined : { "preference-applied": `wait=${wait}` })
-    }
-  })
 
 const workerId = (id: string): Effect.Effect<WorkerId, UnknownWorkerProblem> =>
   isWorkerId(id) ? Effect.succeed(id) : Effect.fail(unknownWorker(id))
