@@ -109,6 +109,15 @@ describe("a collector", () => {
     }
   )
 
+  it("is told the route of a worker that comes without further wishes, too", async () => {
+    await using receiver = await OtlpReceiver.start()
+    await using service = await Service.start({ env: exportingTo(receiver.url) })
+    assert.strictEqual((await service.send("POST", "/v1/workers", worker("ci-1"))).status, 202)
+    await receiver.until((receiver) => receiver.spansNamed("POST /v1/workers").length === 1)
+    const [server] = receiver.spansNamed("POST /v1/workers")
+    assert.strictEqual(server?.attributes["http.route"], "/v1/workers")
+  })
+
   it("receives what is left when the service stops", async () => {
     await using receiver = await OtlpReceiver.start()
     const never = "3600000"
