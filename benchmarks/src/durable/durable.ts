@@ -34,7 +34,7 @@ const intake = async (stores: ReadonlyArray<Store>, scratch: Scratch, postgres: 
   const redis = await startRedis(path)
   for (const service of [etcd, redis]) if (service !== undefined) stack.use(service.program)
   const musters = []
-  for (const store of stores) musters.push(await lanes.muster(store))
+  for (const store of stores) musters.push(await lanes.muster(store), await lanes.accepting(store))
   const pgBoss = await lanes.peer("(b) pg-boss", "b", "pgBoss", await postgres.database("pgboss"))
   const graphile = await lanes.peer(
     "(b) graphile-worker",

@@ -65,7 +65,8 @@ export const reportGoals = ({ accepts, batches, endToEnd, million }: Results): v
   }
 }
 
-const musters = (results: ReadonlyArray<Result>) => results.filter(({ lane }) => lane.role === "muster")
+const musters = (results: ReadonlyArray<Result>) =>
+  results.filter(({ lane }) => lane.role === "muster" || lane.role === "accepting")
 
 const report = (what: string, value: number | undefined, rule: string, isMet: (value: number) => boolean) =>
   tell(value === undefined ? undefined : isMet(value), what, formatRatio(value), rule)

@@ -4,11 +4,11 @@ import { type Summary, summarize } from "../statistics.ts"
 import type { CallerCommand, CallerKind } from "./callerProcess.ts"
 import type { Measured } from "./callers.ts"
 import { Muster } from "./muster.ts"
-import { Caller, type PortedProgram, startServer } from "./processes.ts"
+import { Caller, freePort, type PortedProgram, startServer } from "./processes.ts"
 import type { Store } from "./stores.ts"
 
 /** What a contestant is compared as; the letters are those of docs/benchmarks.md. */
-type Role = "muster" | "bare" | "ceiling" | "a" | "b" | "c" | "d"
+type Role = "muster" | "accepting" | "bare" | "ceiling" | "a" | "b" | "c" | "d"
 
 export interface Lane {
   readonly name: string
@@ -40,6 +40,16 @@ export class Lanes {
       },
       settle: () => muster.registered(accepted)
     }
+  }
+
+  /** A service whose scheduler is away: it accepts, as the peers do, and nothing else. */
+  async accepting(store: Store): Promise<Lane> {
+    const muster = this.stack.use(
+      await Muster.start(await store.make(), {
+        env: { MUSTER_SCHEDULER: `grpc://127.0.0.1:${await freePort()}`, MUSTER_MAX_UNFINISHED: "10000000" }
+      })
+    )
+    return this.peer(`${store.name}, accepting only`, "accepting", "workers", muster.port)
   }
 
   async bareRoute(): Promise<Lane> {
