@@ -195,6 +195,50 @@ describe("GroupCommit", () => {
     )
   })
 
+  it.effect("does something else between two transactions, however many changes come", () =>
+    Effect.gen(function* () {
+      const { between, commit, store } = yield* setUp
+      store.answer = slow
+      let isOver = false
+      const again = (number: number) => Effect.repeat(commit(drop(number)), { until: () => isOver })
+      const numbers = Array.from({ length: 100 }, (_, index) => index)
+      yield* Effect.forkChild(Effect.forEach(numbers, again, { concurrency: "unbounded" }))
+      yield* TestClock.adjust("5 seconds")
+      const other = yield* Effect.forkChild(between(Effect.succeed("done")))
+      yield* TestClock.adjust("2 seconds")
+      const exit = other.pollUnsafe()
+      isOver = true
+      yield* TestClock.adjust("5 seconds")
+      assert.deepStrictEqual(exit, Exit.succeed("done"))
+    })
+  )
+
+  it.effect("tells those of one transaction while the next is under way", () =>
+    Effect.gen(function* () {
+      const { commit, sizes, store } = yield* setUp
+      store.answer = slow
+      /** How many transactions had begun when each was told. */
+      const begun: Array<number> = []
+      const many = (from: number) => {
+        const numbers = Array.from({ length: 50 }, (_, index) => from + index)
+        const one = (number: number) =>
+          Effect.map(commit(drop(number)), () => void begun.push(store.count("modify")))
+        return Effect.forkChild(Effect.forEach(numbers, one, { concurrency: "unbounded" }))
+      }
+      yield* Effect.forkChild(commit(drop(0)))
+      yield* settle
+      yield* many(100)
+      yield* TestClock.adjust("1 second")
+      yield* many(200)
+      yield* TestClock.adjust("2 seconds")
+      assert.deepStrictEqual(sizes(), [1, 50, 50])
+      assert.deepStrictEqual(
+        begun,
+        Array.from({ length: 100 }, () => 3)
+      )
+    })
+  )
+
   it.effect("does something else between two transactions, never during one", () =>
     Effect.gen(function* () {
       const { between, commit, kept, store } = yield* setUp

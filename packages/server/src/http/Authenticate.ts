@@ -2,7 +2,7 @@
  * Whose request it is, and whether they may make it: before anything of it is read.
  */
 import { CurrentActor, Fleet } from "@muster/core/fleet"
-import { Context, Effect, Layer, Option, Redacted, Stream } from "effect"
+import { type Context, Effect, Layer, Option, Redacted, Stream } from "effect"
 import { HttpBody, HttpServerRequest, HttpServerResponse } from "effect/http"
 import { Access } from "../access/Access.ts"
 import { anonymous, Caller, toActor } from "../access/Caller.ts"
