@@ -17,6 +17,7 @@ const setUp = Effect.gen(function* () {
   const scope = yield* Scope.fork(yield* Effect.scope)
   const committed: Array<ReadonlyArray<ChangedRecord>> = []
   let recoveries = 0
+  const hooks = { onEnd: () => {} }
   const groupCommit = yield* makeGroupCommit({
     context: (now) => ({
       now,
@@ -26,11 +27,12 @@ const setUp = Effect.gen(function* () {
       leaseTerm: (leaseTtl) => leaseTtl
     }),
     onCommit: (changed) => void committed.push(changed),
-    onEnd: () => {},
+    onEnd: () => hooks.onEnd(),
     recover: Effect.sync(() => void recoveries++)
   }).pipe(Effect.provideService(FleetStore, store.service), Scope.provide(scope))
   return {
     ...groupCommit,
+    hooks,
     store,
     kept,
     scope,
@@ -236,6 +238,29 @@ describe("GroupCommit", () => {
         begun,
         Array.from({ length: 100 }, () => 3)
       )
+    })
+  )
+
+  it.effect("tells those of the next one, whatever goes wrong when those of the last are told", () =>
+    Effect.gen(function* () {
+      const { commit, hooks, store } = yield* setUp
+      store.answer = slow
+      const many = (from: number) => {
+        const numbers = Array.from({ length: 50 }, (_, index) => from + index)
+        return Effect.forkChild(
+          Effect.forEach(numbers, (number) => commit(drop(number)), { concurrency: "unbounded" })
+        )
+      }
+      yield* Effect.forkChild(commit(drop(0)))
+      yield* settle
+      yield* many(100)
+      yield* TestClock.adjust("1 second")
+      const next = yield* many(200)
+      hooks.onEnd = () => {
+        throw new Error("a mistake")
+      }
+      yield* TestClock.adjust("2 seconds")
+      assert.isDefined(next.pollUnsafe())
     })
   )
 

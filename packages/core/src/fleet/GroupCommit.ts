@@ -181,7 +181,13 @@ export const makeGroupCommit = Effect.fnUntraced(function* (
 const whileTelling = <A>(committed: Effect.Effect<A>, telling: Effect.Effect<void>): Effect.Effect<A> =>
   telling === Effect.void
     ? committed
-    : Effect.zipWith(committed, telling, (exit) => exit, { concurrent: true })
+    : Effect.zipWith(
+        committed,
+        // A mistake about those who are told must not keep the others from hearing of theirs.
+        Effect.catchCause(telling, (cause) => Effect.logError("Telling of a transaction failed", cause)),
+        (exit) => exit,
+        { concurrent: true }
+      )
 
 /** Tells some, and others get a turn before the next are told. */
 const endAll = (

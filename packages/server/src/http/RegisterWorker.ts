@@ -47,8 +47,8 @@ const accepted = (status: Accepted, wait: number | undefined) =>
 
 /**
  * Takes what is asked for most, one worker and no further wishes, straight to its handler: to find a route and to decode
- * its headers, and the copies of the context that `HttpApiBuilder` makes for it, take as long as all the rest. Where
- * spans are made it stays with the route, whose name they have.
+ * its headers, and the copies of the context that `HttpApiBuilder` makes for it, take as long as all else that is done to
+ * answer it. Where spans are made it stays with the route, whose name they have.
  */
 export const RegisterWorkerShortCut = HttpRouter.middleware(
   Effect.gen(function* () {

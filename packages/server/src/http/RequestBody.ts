@@ -67,7 +67,7 @@ const read = (request: Request, maximum: number): Effect.Effect<Uint8Array, Body
 const isPlain = (source: object, length: number): source is IncomingMessage =>
   source instanceof IncomingMessage && !Number.isNaN(length) && source.headers.expect === undefined
 
-/** The same from Node itself, in a third of the time: most bodies are there at the end of this tick. */
+/** The same from Node itself, without a fiber and turns of its own: most bodies come with their headers. */
 const readPlain = (source: IncomingMessage): Effect.Effect<Uint8Array, BodyProblem> =>
   Effect.callback((resume) => {
     const chunks: Array<Buffer> = []
