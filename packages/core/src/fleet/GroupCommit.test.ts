@@ -17,7 +17,6 @@ const setUp = Effect.gen(function* () {
   const scope = yield* Scope.fork(yield* Effect.scope)
   const committed: Array<ReadonlyArray<ChangedRecord>> = []
   let recoveries = 0
-  const hooks = { onEnd: () => {} }
   const groupCommit = yield* makeGroupCommit({
     context: (now) => ({
       now,
@@ -27,12 +26,11 @@ const setUp = Effect.gen(function* () {
       leaseTerm: (leaseTtl) => leaseTtl
     }),
     onCommit: (changed) => void committed.push(changed),
-    onEnd: () => hooks.onEnd(),
+    onEnd: () => {},
     recover: Effect.sync(() => void recoveries++)
   }).pipe(Effect.provideService(FleetStore, store.service), Scope.provide(scope))
   return {
     ...groupCommit,
-    hooks,
     store,
     kept,
     scope,
@@ -212,55 +210,6 @@ describe("GroupCommit", () => {
       isOver = true
       yield* TestClock.adjust("5 seconds")
       assert.deepStrictEqual(exit, Exit.succeed("done"))
-    })
-  )
-
-  it.effect("tells those of one transaction while the next is under way", () =>
-    Effect.gen(function* () {
-      const { commit, sizes, store } = yield* setUp
-      store.answer = slow
-      /** How many transactions had begun when each was told. */
-      const begun: Array<number> = []
-      const many = (from: number) => {
-        const numbers = Array.from({ length: 50 }, (_, index) => from + index)
-        const one = (number: number) =>
-          Effect.map(commit(drop(number)), () => void begun.push(store.count("modify")))
-        return Effect.forkChild(Effect.forEach(numbers, one, { concurrency: "unbounded" }))
-      }
-      yield* Effect.forkChild(commit(drop(0)))
-      yield* settle
-      yield* many(100)
-      yield* TestClock.adjust("1 second")
-      yield* many(200)
-      yield* TestClock.adjust("2 seconds")
-      assert.deepStrictEqual(sizes(), [1, 50, 50])
-      assert.deepStrictEqual(
-        begun,
-        Array.from({ length: 100 }, () => 3)
-      )
-    })
-  )
-
-  it.effect("tells those of the next one, whatever goes wrong when those of the last are told", () =>
-    Effect.gen(function* () {
-      const { commit, hooks, store } = yield* setUp
-      store.answer = slow
-      const many = (from: number) => {
-        const numbers = Array.from({ length: 50 }, (_, index) => from + index)
-        return Effect.forkChild(
-          Effect.forEach(numbers, (number) => commit(drop(number)), { concurrency: "unbounded" })
-        )
-      }
-      yield* Effect.forkChild(commit(drop(0)))
-      yield* settle
-      yield* many(100)
-      yield* TestClock.adjust("1 second")
-      const next = yield* many(200)
-      hooks.onEnd = () => {
-        throw new Error("a mistake")
-      }
-      yield* TestClock.adjust("2 seconds")
-      assert.isDefined(next.pollUnsafe())
     })
   )
 

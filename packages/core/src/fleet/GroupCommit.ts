@@ -1,7 +1,7 @@
 /**
  * Changes that come together share one transaction. Whoever brings one while no transaction is under way starts one at
  * once; those that come meanwhile form the next. So a lone change waits for nobody, and under load the disk is
- * flushed once for many, with the next of them while the last are told.
+ * flushed once for many.
  *
  * A transaction that failed may have been committed all the same. Before the next one, what is kept in memory is
  * therefore compared with the store again.
@@ -61,9 +61,6 @@ const largestGroup = 256
 // Those who have waited go on in the same moment, in which nothing else is answered.
 const atOnce = 64
 
-// With fewer than these it is better to tell those who have waited first: some will come with their next change.
-const worthwhile = 32
-
 const closed = new StoreUnavailable({ message: "the fleet is closed" })
 
 /** Starts the loop that commits; it ends with the scope, after what it has begun. */
@@ -109,21 +106,14 @@ export const makeGroupCommit = Effect.fnUntraced(function* (
     options.onCommit(changed)
   })
 
-  /** Commits what waits, and what comes meanwhile; those of one transaction are told while the next one is under way. */
-  const commitAll = (telling: Effect.Effect<void>): Effect.Effect<void> => {
+  const commitGroup = Effect.suspend(() => {
     const group = takeGroup()
-    if (group.length === 0) return telling
-    const committed = Effect.exit(turn.withPermit(transact(group)))
-    return Effect.flatMap(whileTelling(committed, telling), (exit) => {
-      const tellThese = Effect.map(endAll(group, exit), () => options.onEnd(exit))
-      return waiting.length < worthwhile ? tellThese : commitAll(tellThese)
-    })
-  }
+    return Effect.flatMap(Effect.exit(turn.withPermit(transact(group))), (exit) =>
+      Effect.map(endAll(group, exit), () => options.onEnd(exit))
+    )
+  })
 
-  const next = Effect.andThen(
-    work.await,
-    Effect.uninterruptible(Effect.suspend(() => commitAll(Effect.void)))
-  )
+  const next = Effect.andThen(work.await, Effect.uninterruptible(commitGroup))
   yield* Effect.forkScoped(untiring("committing", next))
   // What nobody commits any more must not wait for ever.
   yield* Effect.addFinalizer(() =>
@@ -176,18 +166,6 @@ export const makeGroupCommit = Effect.fnUntraced(function* (
 
   return { commit, between }
 })
-
-/** Begins with the first, so that the disk has something to do meanwhile. */
-const whileTelling = <A>(committed: Effect.Effect<A>, telling: Effect.Effect<void>): Effect.Effect<A> =>
-  telling === Effect.void
-    ? committed
-    : Effect.zipWith(
-        committed,
-        // A mistake about those who are told must not keep the others from hearing of theirs.
-        Effect.catchCause(telling, (cause) => Effect.logError("Telling of a transaction failed", cause)),
-        (exit) => exit,
-        { concurrent: true }
-      )
 
 /** Tells some, and others get a turn before the next are told. */
 const endAll = (
