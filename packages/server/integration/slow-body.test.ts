@@ -7,6 +7,7 @@ import { Duration, Effect, Layer } from "effect"
 import { TestClock } from "effect/testing"
 import { once } from "node:events"
 import { connect } from "node:net"
+import { vi } from "vitest"
 import { Fleet } from "@muster/core/fleet"
 import { accessLayer, openAccess } from "../src/access/AccessServices.ts"
 import { Cluster } from "../src/cluster/Cluster.ts"
@@ -56,5 +57,30 @@ describe("a body that does not arrive", () => {
       assert.include(text, "urn:muster:problem:request-timeout")
       yield* stop
     }).pipe(Effect.provide(services))
+  )
+
+  it.effect("is answered with 408 then, too, where nobody asked whether it may come", () =>
+    Effect.gen(function* () {
+      const { stop, url } = yield* startHttpService({
+        host: "127.0.0.1",
+        port: 0,
+        shutdownTimeout: Duration.seconds(1),
+        limits: yield* resolveLimits
+      })
+      // This time-out is Node's.
+      vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] })
+      const socket = connect(Number(new URL(url).port), "127.0.0.1")
+      const answered = once(socket, "data")
+      socket.write(
+        "POST /v1/workers HTTP/1.1\r\nhost: localhost\r\n" +
+          "content-type: application/json\r\ncontent-length: 9\r\n\r\n{"
+      )
+      yield* Effect.promise(() => vi.waitFor(() => assert.isAbove(vi.getTimerCount(), 0)))
+      vi.advanceTimersByTime(30_000)
+      const [text] = yield* Effect.promise(() => answered)
+      assert.match(String(text), /^HTTP\/1.1 408 /)
+      socket.destroy()
+      yield* stop
+    }).pipe(Effect.ensuring(Effect.sync(() => vi.useRealTimers())), Effect.provide(services))
   )
 })
