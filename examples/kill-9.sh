@@ -9,7 +9,7 @@ trap '[ -z "$service" ] || kill -9 "$service"; rm -rf "$folder"' EXIT
 
 start() {
   : > "$folder/log"
-  node_modules/node/bin/node packages/server/src/bin.ts serve --port 0 --store "$folder/fleet.db" >> "$folder/log" &
+  node_modules/node/bin/node packages/server/src/bin.js serve --port 0 --store "$folder/fleet.db" >> "$folder/log" &
   service=$!
   disown
   until url=$(grep -om1 '"url":"[^"]*' "$folder/log"); do

@@ -7,7 +7,7 @@ import { resolve } from "node:path"
 import { createInterface } from "node:readline"
 import { outerEnvironment } from "./environment.ts"
 
-export const bin = resolve(import.meta.dirname, "../packages/server/src/bin.ts")
+export const bin = resolve(import.meta.dirname, "../packages/server/src/bin.js")
 
 /** The settings in effect, as the service announces them. */
 export type Announcement = Readonly<Record<string, unknown>> & { readonly url: string }

@@ -129,7 +129,7 @@ describe("npx pnpm start", () => {
     )
     expect(commands).toEqual([
       expect.stringMatching(/^node \S*\/pnpm start --port 0 --store memory $/),
-      "node_modules/node/bin/node --max-semi-space-size=8 packages/server/src/bin.ts serve --port 0 --store memory "
+      "node_modules/node/bin/node --max-semi-space-size=8 packages/server/src/bin.js serve --port 0 --store memory "
     ])
     const environment = readFileSync(`/proc/${service.started.at(-1)}/environ`, "utf8").split("\0")
     expect(environment.filter((variable) => variable.startsWith("NODE_PATH="))).toEqual([])

@@ -27,7 +27,7 @@ const settings = (): ReadonlyArray<Setting> => {
   )
   const { stderr, stdout } = spawnSync(
     process.execPath,
-    [resolve(root, "packages/server/src/bin.ts"), "config", "--json"],
+    [resolve(root, "packages/server/src/bin.js"), "config", "--json"],
     { env, encoding: "utf8" }
   )
   if (stdout === "") throw new Error(stderr)

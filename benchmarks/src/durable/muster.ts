@@ -4,7 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises"
 import { fileURLToPath } from "node:url"
 import { freePort, Program, residentMegabytes } from "./processes.ts"
 
-const bin = join(dirname(fileURLToPath(import.meta.resolve("@muster/server/package.json"))), "src/bin.ts")
+const bin = join(dirname(fileURLToPath(import.meta.resolve("@muster/server/package.json"))), "src/bin.js")
 
 export interface MusterOptions {
   readonly args?: ReadonlyArray<string>

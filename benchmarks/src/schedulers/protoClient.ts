@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url"
 export const serverFolder = dirname(fileURLToPath(import.meta.resolve("@muster/server/package.json")))
 
 /** What is run as `muster`. */
-export const bin = join(serverFolder, "src/bin.ts")
+export const bin = join(serverFolder, "src/bin.js")
 
 export interface ProtoClient {
   readonly call: (method: string, request: object) => Promise<unknown>

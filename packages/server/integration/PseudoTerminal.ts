@@ -5,7 +5,7 @@ import { type ChildProcess, spawn, spawnSync } from "node:child_process"
 import { once } from "node:events"
 import { fileURLToPath } from "node:url"
 
-const bin = fileURLToPath(new URL("../src/bin.ts", import.meta.url))
+const bin = fileURLToPath(new URL("../src/bin.js", import.meta.url))
 
 export const hasScript = spawnSync("script", ["--version"]).status === 0
 

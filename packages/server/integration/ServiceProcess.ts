@@ -5,7 +5,7 @@ import { type ChildProcess, spawn } from "node:child_process"
 import { once } from "node:events"
 import { fileURLToPath } from "node:url"
 
-export const bin = fileURLToPath(new URL("../src/bin.ts", import.meta.url))
+export const bin = fileURLToPath(new URL("../src/bin.js", import.meta.url))
 
 /**
  * The environment of this test, without what would configure the service. Its store is in memory unless a test says

@@ -10,7 +10,7 @@ import { hasScript, PseudoTerminal, withoutEscapes } from "./PseudoTerminal.ts"
 import { runMuster } from "./RunMuster.ts"
 import { Muster, Service, worker } from "./ServiceProcess.ts"
 
-const bin = fileURLToPath(new URL("../src/bin.ts", import.meta.url))
+const bin = fileURLToPath(new URL("../src/bin.js", import.meta.url))
 
 const run = async (args: ReadonlyArray<string>, env: Readonly<Record<string, string>> = {}) => {
   const { code: status, errors, output } = await runMuster(args, { env })

@@ -16,7 +16,7 @@ import { Service, worker } from "./ServiceProcess.ts"
 vi.setConfig({ testTimeout: 60_000 })
 
 const root = fileURLToPath(new URL("../../..", import.meta.url))
-const bin = "packages/server/src/bin.ts"
+const bin = "packages/server/src/bin.js"
 const directory = mkdtempSync(join(tmpdir(), "muster-register-"))
 afterAll(() => rmSync(directory, { recursive: true, force: true }))
 

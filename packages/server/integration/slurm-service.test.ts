@@ -53,7 +53,7 @@ describe.skipIf(whyNoSlurm !== undefined)(`docs/schedulers/slurm.md${skippedForS
     const directory = mkdtempSync(join(tmpdir(), "muster-slurm-"))
     const page = readFileSync(join(root, "docs/schedulers/slurm.md"), "utf8")
     const [, example = "", printed = ""] = /```sh\n([\s\S]*?)```\s*```\n([\s\S]*?)```/.exec(page) ?? []
-    const muster = `'${process.execPath}' packages/server/src/bin.ts`
+    const muster = `'${process.execPath}' packages/server/src/bin.js`
     const script = example.replaceAll("/tmp/muster-slurm", directory).replaceAll("pnpm muster", muster)
     const { status, stdout } = spawnSync("sh", ["-ec", script], { cwd: root, encoding: "utf8" })
     rmSync(directory, { recursive: true, force: true })

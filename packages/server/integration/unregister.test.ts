@@ -101,7 +101,7 @@ describe("muster unregister", () => {
   )
 
   it("ends as it would when nobody reads what it prints", async () => {
-    const bin = fileURLToPath(new URL("../src/bin.ts", import.meta.url))
+    const bin = fileURLToPath(new URL("../src/bin.js", import.meta.url))
     const ids = Array.from({ length: 2000 }, (_, index) => `w${index}`)
     const child = spawn(process.execPath, [bin, "unregister", ...ids])
     let errors = ""

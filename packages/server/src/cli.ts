@@ -5,7 +5,6 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Cause, Console, Effect, Exit, Layer, Runtime } from "effect"
 import { CliError, Command } from "effect/cli"
-import { serve } from "./commands/serve.ts"
 import { logLevelLayer } from "./LogLevel.ts"
 import { ProcessSignals } from "./Termination.ts"
 import { printable } from "./TerminalText.ts"
@@ -19,7 +18,7 @@ const root = Command.make("muster").pipe(
 
 /** Each command by its name, loaded only when it is asked for: a command starts without what the others need. */
 const commands = {
-  serve: () => Promise.resolve(serve),
+  serve: async () => (await import("./commands/serve.ts")).serve,
   register: async () => (await import("./commands/register.ts")).register,
   unregister: async () => (await import("./commands/unregister.ts")).unregister,
   workers: async () => (await import("./commands/workers.ts")).workers,
