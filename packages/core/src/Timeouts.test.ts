@@ -18,18 +18,21 @@ const make = Effect.gen(function* () {
 
 /** A clock that counts the sleepers it has. */
 const countingSleepers = (clock: Clock.Clock) => {
-  const counter = { sleepers: 0 }
+  const counter = { sleepers: 0, slept: 0 }
   const counting: Clock.Clock = Object.create(clock, {
     sleep: {
       value: (duration: Duration.Duration) =>
         Effect.suspend(() => {
           counter.sleepers++
+          counter.slept++
           return clock.sleep(duration)
         }).pipe(Effect.ensuring(Effect.sync(() => counter.sleepers--)))
     }
   })
   return { clock: counting, counter }
 }
+
+const endOfTick = Effect.promise(() => Promise.resolve())
 
 describe("Timeouts", () => {
   it.effect("pass when their time has come, and not before", () =>
@@ -113,10 +116,41 @@ describe("Timeouts", () => {
       const all = [10, 10, 5, 20].map(set)
       assert.strictEqual(counter.sleepers, 1)
       all.forEach((timeout) => timeout.clear())
+      yield* endOfTick
       assert.strictEqual(counter.sleepers, 0)
       set(1)
       assert.strictEqual(counter.sleepers, 1)
       yield* TestClock.adjust("1 second")
+      assert.strictEqual(counter.sleepers, 0)
+    })
+  )
+
+  it.effect("wake nobody where one follows on another", () =>
+    Effect.gen(function* () {
+      const { clock, counter } = countingSleepers(yield* Clock.Clock)
+      const timeouts = new Timeouts()
+      const passed: Array<number> = []
+      const set = (seconds: number) =>
+        timeouts.set(clock, Duration.seconds(seconds), () => passed.push(seconds))
+      for (let call = 0; call < 10; call++) {
+        set(30).clear()
+        yield* TestClock.adjust("1 second")
+      }
+      const latest = set(30)
+      assert.strictEqual(counter.slept, 11)
+      for (let call = 0; call < 10; call++) set(30).clear()
+      latest.clear()
+      set(20)
+      yield* endOfTick
+      // Only for the one that is earlier than all before.
+      assert.strictEqual(counter.slept, 12)
+      set(40)
+      yield* TestClock.adjust("20 seconds")
+      assert.deepStrictEqual(passed, [20])
+      yield* TestClock.adjust("19999 millis")
+      assert.deepStrictEqual(passed, [20])
+      yield* TestClock.adjust("1 millis")
+      assert.deepStrictEqual(passed, [20, 40])
       assert.strictEqual(counter.sleepers, 0)
     })
   )
@@ -136,6 +170,7 @@ describe("Timeouts", () => {
       assert.strictEqual(counter.sleepers, 1)
       yield* Deferred.succeed(answer, "here")
       assert.strictEqual(yield* Fiber.join(answered), "here")
+      yield* endOfTick
       assert.strictEqual(counter.sleepers, 0)
     })
   )

@@ -81,12 +81,16 @@ class QueuedTimeout implements Timeout {
 
 /**
  * The time-outs of one clock, the earliest first. While there is any, a fiber sleeps, and no longer than until the
- * first one. With none there is no fiber, so that it never keeps a process from ending.
+ * first one. With none there is no fiber, so that it never keeps a process from ending; but it is not woken for that in
+ * the middle of a tick, since whoever calls one after the other sets the next one in the same.
  */
 class TimeoutQueue {
   private first: QueuedTimeout | undefined
   private last: QueuedTimeout | undefined
   private sleeper: Fiber.Fiber<void> | undefined
+  /** By the monotonic clock, in milliseconds; infinite while there is none. */
+  private sleepsUntil = Infinity
+  private willLook = false
   private readonly clock: Clock.Clock
 
   constructor(clock: Clock.Clock) {
@@ -101,14 +105,23 @@ class TimeoutQueue {
     const next = previous === undefined ? this.first : previous.next
     this.join(previous, timeout)
     this.join(timeout, next)
-    if (previous === undefined) this.sleep()
+    if (previous === undefined && timeout.at < this.sleepsUntil) this.sleep()
     return timeout
   }
 
   remove(timeout: QueuedTimeout): void {
     timeout.queue = undefined
     this.join(timeout.previous, timeout.next)
-    if (this.first === undefined) this.wake()
+    if (this.first === undefined) this.lookSoon()
+  }
+
+  private lookSoon(): void {
+    if (this.willLook) return
+    this.willLook = true
+    queueMicrotask(() => {
+      this.willLook = false
+      if (this.first === undefined) this.wake()
+    })
   }
 
   private join(previous: QueuedTimeout | undefined, next: QueuedTimeout | undefined): void {
@@ -122,6 +135,7 @@ class TimeoutQueue {
   private sleep(): void {
     this.wake()
     if (this.first === undefined) return
+    this.sleepsUntil = this.first.at
     // Never for a part of a millisecond: what is left of one after rounding would be slept for again and again.
     const duration = Duration.millis(Math.ceil(this.first.at - this.now()))
     this.sleeper = Effect.runFork(Effect.map(this.clock.sleep(duration), () => this.pass()))
@@ -130,10 +144,12 @@ class TimeoutQueue {
   private wake(): void {
     this.sleeper?.interruptUnsafe()
     this.sleeper = undefined
+    this.sleepsUntil = Infinity
   }
 
   private pass(): void {
     this.sleeper = undefined
+    this.sleepsUntil = Infinity
     const now = this.now()
     while (this.first !== undefined && this.first.at <= now) {
       const { first } = this
