@@ -136,10 +136,9 @@ describe("Timeouts", () => {
         set(30).clear()
         yield* TestClock.adjust("1 second")
       }
-      const latest = set(30)
-      assert.strictEqual(counter.slept, 11)
+      assert.strictEqual(counter.slept, 10)
       for (let call = 0; call < 10; call++) set(30).clear()
-      latest.clear()
+      assert.strictEqual(counter.slept, 11)
       set(20)
       yield* endOfTick
       // Only for the one that is earlier than all before.
