@@ -29,16 +29,21 @@ const services = Layer.mergeAll(
   Layer.provideMerge(RegistrationConfig.layer({}))
 )
 
+const started = Effect.gen(function* () {
+  const { stop, url } = yield* startHttpService({
+    host: "127.0.0.1",
+    port: 0,
+    shutdownTimeout: Duration.seconds(1),
+    limits: yield* resolveLimits
+  })
+  return { port: Number(new URL(url).port), stop }
+})
+
 describe("a body that does not arrive", () => {
   it.effect("is answered with 408 after 30 seconds", () =>
     Effect.gen(function* () {
-      const { stop, url } = yield* startHttpService({
-        host: "127.0.0.1",
-        port: 0,
-        shutdownTimeout: Duration.seconds(1),
-        limits: yield* resolveLimits
-      })
-      const socket = connect(Number(new URL(url).port), "127.0.0.1")
+      const { port, stop } = yield* started
+      const socket = connect(port, "127.0.0.1")
       const answer = Promise.withResolvers<string>()
       let received = ""
       socket.on("data", (data) => (received += data.toString()))
@@ -61,15 +66,10 @@ describe("a body that does not arrive", () => {
 
   it.effect("is answered with 408 then, too, where nobody asked whether it may come", () =>
     Effect.gen(function* () {
-      const { stop, url } = yield* startHttpService({
-        host: "127.0.0.1",
-        port: 0,
-        shutdownTimeout: Duration.seconds(1),
-        limits: yield* resolveLimits
-      })
+      const { port, stop } = yield* started
       // This time-out is Node's.
       vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] })
-      const socket = connect(Number(new URL(url).port), "127.0.0.1")
+      const socket = connect(port, "127.0.0.1")
       const answered = once(socket, "data")
       socket.write(
         "POST /v1/workers HTTP/1.1\r\nhost: localhost\r\n" +
