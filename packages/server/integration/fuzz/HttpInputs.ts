@@ -34,7 +34,7 @@ const otherPaths = [
   "/openapi.json",
   "/console/x",
   "/console/..%2f..%2fpackage.json",
-  "/console/%2e%2e%2f%2e%2e%2fbin.ts",
+  "/console/%2e%2e%2f%2e%2e%2fsrc%2fbin.js",
   "/v1",
   "/v1/",
   "//v1/workers",
